@@ -1,3 +1,70 @@
-"""lichtbild: from a burst of raw frames to the photograph that the light allowed."""
+"""lichtbild: from a burst of raw frames to the photograph that the light allowed.
+
+>>> import lichtbild as lb
+>>> shot = lb.read("shot/")
+>>> photo = lb.develop(shot)
+>>> photo.save("photo.jpg")
+
+Nothing heavy is imported until it is used: names are looked up in `lichtbild.api` and `lichtbild.core` on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_API = ("develop", "inspect", "merge", "read")
+_ROOMS = ("capture", "core", "output", "simulate", "stages")
+_CORE = (
+    "Burst",
+    "Camera",
+    "Cfa",
+    "Domain",
+    "Exposure",
+    "Frame",
+    "FrameInfo",
+    "FrameSource",
+    "LichtbildError",
+    "NoiseModel",
+    "Params",
+    "ProgressEvent",
+    "Recipe",
+)
+
+__all__ = [*_API, *_CORE, *_ROOMS, "__version__"]
+
+if TYPE_CHECKING:
+    from lichtbild import capture, core, output, simulate, stages
+    from lichtbild.api import develop, inspect, merge, read
+    from lichtbild.core import (
+        Burst,
+        Camera,
+        Cfa,
+        Domain,
+        Exposure,
+        Frame,
+        FrameInfo,
+        FrameSource,
+        LichtbildError,
+        NoiseModel,
+        Params,
+        ProgressEvent,
+        Recipe,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _API:
+        return getattr(importlib.import_module("lichtbild.api"), name)
+    if name in _CORE:
+        return getattr(importlib.import_module("lichtbild.core"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"lichtbild.{name}")
+    raise AttributeError(f"module 'lichtbild' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
