@@ -35,7 +35,7 @@ def check_target(path: str | Path, *, force: bool = False) -> Path:
     Raises
     ------
     OutputError
-        If the folder is missing or may not be written, `path` is no ordinary file, or it is there and `force` is not set.
+        If the folder is missing or may not be written, or `path` is no ordinary file, or there and `force` not set.
     """
     path = Path(path)
     if not path.name:

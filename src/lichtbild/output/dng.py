@@ -130,13 +130,13 @@ def _is_linear(frame: Frame) -> bool:
 def _raw_directory(frame: Frame, *, compress: bool) -> exif.Directory:
     info = frame.info
     height, width = frame.shape
-    if _is_linear(frame):
-        pixels, levels, storage = _levels_of_linear(frame)
+    pixels = frame.pixels
+    if info.levels is None:
+        levels, storage = _levels_of_linear(frame)
     else:
+        levels, storage = info.levels, Storage()
         if frame.pixels.dtype not in (np.uint8, np.uint16):
             raise DomainError(f"stored numbers are uint8 or uint16, not {frame.pixels.dtype}", where=info.name)
-        pixels, levels, storage = frame.pixels, info.levels, Storage()
-    assert levels is not None
     directory = image_entries(pixels, storage, compress=compress)
     entries = directory.entries
     is_cfa = frame.domain is Domain.MOSAIC and info.cfa is not None
@@ -156,11 +156,11 @@ def _raw_directory(frame: Frame, *, compress: bool) -> exif.Directory:
     return directory
 
 
-def _levels_of_linear(frame: Frame) -> tuple[npt.NDArray[np.float32], Levels, Storage]:
+def _levels_of_linear(frame: Frame) -> tuple[Levels, Storage]:
     """16-bit levels for float pixels: black high enough for the noise below it, white where the sensor clips.
 
-    Values above saturation (a shading gain brings them there) keep room above white: readers that know nothing of it cut
-    them at white, as they should.
+    Values above saturation (a shading gain brings them there) keep room above white: readers that know nothing of it
+    cut them at white, as they should.
     """
     if frame.pixels.dtype != np.float32:
         raise DomainError(f"linear pixels are float32, not {frame.pixels.dtype}", where=frame.info.name)
@@ -174,8 +174,7 @@ def _levels_of_linear(frame: Frame) -> tuple[npt.NDArray[np.float32], Levels, St
     white = black + int((65535 - black) / headroom)
     n_planes = 1 if frame.domain is Domain.MOSAIC else 3
     levels = Levels(np.full((1, 1, n_planes), black, np.float32), (float(white),) * n_planes)
-    storage = Storage(np.float32((white - black) / frame.saturation), np.float32(black))
-    return frame.pixels, levels, storage
+    return levels, Storage((white - black) / frame.saturation, float(black))
 
 
 def _opcode_entries(frame: Frame) -> tags.Entries:
@@ -191,7 +190,9 @@ def _opcode_entries(frame: Frame) -> tags.Entries:
 def _check_opcodes(frame: Frame, lists: OpcodeLists) -> None:
     def refuse(opcodes: tuple[Opcode, ...], why: str) -> None:
         names = ", ".join(type(o).__name__ for o in opcodes)
-        raise MetadataError(f"{names} still pending, but {why}", where=frame.info.name, hint="linearise the frame first")
+        raise MetadataError(
+            f"{names} still pending, but {why}", where=frame.info.name, hint="linearise the frame first"
+        )
 
     if lists.on_stored and _is_linear(frame):
         refuse(lists.on_stored, "the numbers they belong to are gone")

@@ -1,4 +1,4 @@
-"""Pixels of a raw image as TIFF segments: uncompressed strips, or lossless JPEG tiles in the form every reader takes."""
+"""Pixels of a raw image as TIFF segments: uncompressed strips, or lossless JPEG tiles in the form all readers take."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ TILE_PX = 512
 
 @dataclass(frozen=True)
 class Storage:
-    """How numbers are stored: uint = clip(round(value * scale + offset)), offset and scale one a plane.
+    """How numbers are stored: uint = clip(round(value * scale + offset)).
 
     `scale` None: the pixels are integers already and stored as they are.
     """
 
-    scale: npt.NDArray[np.float32] | None = None
-    offset: npt.NDArray[np.float32] | None = None
+    scale: float | None = None
+    offset: float = 0.0
 
 
 def quantised(part: Pixels, storage: Storage) -> Pixels:
     """`part` ([h, w] or [h, w, n_planes]) as the unsigned integers of the file; NaN becomes 0."""
-    if storage.scale is None or storage.offset is None:
+    if storage.scale is None:
         return part
-    numbers = part * storage.scale + (storage.offset + np.float32(0.5))
+    numbers = part * np.float32(storage.scale)
+    numbers += np.float32(storage.offset + 0.5)
     # fmax and fmin, not clip: they drop a NaN instead of passing it on to an undefined integer.
     np.fmax(numbers, 0, out=numbers)
     np.fmin(numbers, 65535, out=numbers)
@@ -49,7 +50,7 @@ def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.D
     pixels
         uint8 or uint16, or float32 with `storage.scale`; [H, W] or [H, W, 3].
     compress
-        Lossless JPEG tiles; else strips of one piece. 8-bit images are never compressed (nobody stores them so).
+        Lossless JPEG tiles; else plain strips. Images of 8 bits or 16 columns and less are never compressed.
     """
     height, width = pixels.shape[:2]
     n_planes = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -62,8 +63,8 @@ def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.D
         277: (exif.SHORT, n_planes),
         284: (exif.SHORT, 1),
     })  # fmt: skip
-    if compress and bits == 16:
-        tile_height, tile_width = _tile_side(height), _tile_side(width)
+    if compress and bits == 16 and width > 16:
+        tile_height, tile_width = _tile_side(height), _tile_side(width, most=width)
         directory.entries |= {259: (exif.SHORT, JPEG), 322: (exif.LONG, tile_width), 323: (exif.LONG, tile_height)}
         corners = [(y, x) for y in range(0, height, tile_height) for x in range(0, width, tile_width)]
 
@@ -99,9 +100,14 @@ def lossless_jpeg(tile: Pixels) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(tile, lossless=True, predictor=1, bitspersample=16))
 
 
-def _tile_side(side: int) -> int:
-    """A multiple of 16 (as TIFF asks) near 512 that wastes little at the far edge."""
-    return 16 * math.ceil(side / max(1, round(side / TILE_PX)) / 16)
+def _tile_side(side: int, most: int | None = None) -> int:
+    """A multiple of 16 (as TIFF asks) near 512 that wastes little at the far edge.
+
+    LibRaw reads a tile that is wider than the picture askew: `most` forbids it.
+    """
+    n_tiles = max(1, round(side / TILE_PX))
+    length = 16 * math.ceil(side / n_tiles / 16)
+    return length if most is None or length <= most else 16 * math.ceil(side / (n_tiles + 1) / 16)
 
 
 def _filled(part: Pixels, height: int, width: int) -> Pixels:
