@@ -76,7 +76,7 @@ SETS = {
 
 def data_root() -> Path:
     """Where the shared pictures lie: $LICHTBILD_DATA, else ../shared/data beside the checkout."""
-    return Path(os.environ.get("LICHTBILD_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
+    return Path(os.environ.get("LICHTBILD_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
 def noise_of(iso: float) -> NoiseModel:
@@ -116,8 +116,11 @@ def mosaic_of_pictures(folder: str, pattern: str, shape: tuple[int, int], rng: n
     pictures = [load_picture(p) for p in paths]
     pictures = [p if p.shape[1] >= p.shape[0] else np.rot90(p) for p in pictures]
     h, w = min(p.shape[0] for p in pictures), min(p.shape[1] for p in pictures)
-    order = [int(k) for _ in range(1 + shape[0] * shape[1] // (h * w * len(pictures)) + 2 * len(pictures))
-             for k in rng.permutation(len(pictures))]
+    order = [
+        int(k)
+        for _ in range(1 + shape[0] * shape[1] // (h * w * len(pictures)) + 2 * len(pictures))
+        for k in rng.permutation(len(pictures))
+    ]
     out = np.empty((*shape, 3), np.float32)
     n = 0
     for top in range(0, shape[0], h):
@@ -132,14 +135,14 @@ def mosaic_of_pictures(folder: str, pattern: str, shape: tuple[int, int], rng: n
 
 
 def chart_scene(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Four test charts, each at half its size, side by side; ink at 0.03, paper at 0.6."""
+    """Four test charts, each at half its size, side by side; ink at 0.03, paper at 0.69."""
     names = ["ISO_12233_2k", "StarChart_2k", "NBS_1963_2k", "ISO_12233_12MP"]
     charts = [load_picture(data_root() / "charts_synthetic" / f"{n}.png").mean(2)[:2048, -2048:] for n in names]
     small = [c.reshape(1024, 2, 1024, 2).mean((1, 3)) for c in charts]
     block = np.block([[small[0], small[1]], [small[2], small[3]]])
     repeat = [-(-n // m) for n, m in zip(shape, block.shape, strict=True)]
     chart = np.tile(block, repeat)[: shape[0], : shape[1]]
-    return np.repeat((0.03 + 0.57 * chart)[..., None], 3, 2).astype(np.float32)
+    return np.repeat((0.03 + 0.66 * chart)[..., None], 3, 2).astype(np.float32)
 
 
 def dead_leaves(shape: tuple[int, int], rng: np.random.Generator, n: int = 3000, r_min: float = 4) -> np.ndarray:
@@ -306,8 +309,9 @@ def make_discs(spec: SetSpec, colour: np.ndarray, rng: np.random.Generator) -> l
     return discs
 
 
-def cover_with_discs(values: np.ndarray, discs: list[Disc], spec: SetSpec, k: int, channel: int,
-                     x: np.ndarray, y: np.ndarray) -> None:
+def cover_with_discs(
+    values: np.ndarray, discs: list[Disc], spec: SetSpec, k: int, channel: int, x: np.ndarray, y: np.ndarray
+) -> None:
     """Discs of frame k over `values` at scene positions (x, y), in place; all of shape [h, w]."""
     for disc in discs:
         cx, cy = disc.centre(k)
@@ -338,7 +342,9 @@ def disc_masks(discs: list[Disc], spec: SetSpec) -> dict[str, np.ndarray]:
                 masks["objects"] |= here
         way = np.abs(disc.step_xy) * (spec.n_frames - 1) + reach
         cx, cy = disc.centre(0)
-        masks["boxes"][max(0, int(cy - way[1])) : int(cy + way[1]) + 1, max(0, int(cx - way[0])) : int(cx + way[0]) + 1] = True
+        masks["boxes"][
+            max(0, int(cy - way[1])) : int(cy + way[1]) + 1, max(0, int(cx - way[0])) : int(cx + way[0]) + 1
+        ] = True
     return masks
 
 
@@ -417,8 +423,15 @@ def make_set(name: str, seed: int = 0, *, n_frames: int | None = None, with_2x: 
     for k in range(spec.n_frames):
         stored = expose(clean[k], noise, np.random.default_rng([seed, 4, k]))
         sources.append(FrameSource(frame_info(name, spec, k, noise), lambda stored=stored: stored))
-    truth = Truth(rgb, clean[0].copy(), affines, spec.neutral, disc_masks(discs, spec) if discs else {}, rgb_2x,
-                  {"set": name, "seed": seed, "iso": spec.iso})
+    truth = Truth(
+        rgb,
+        clean[0].copy(),
+        affines,
+        spec.neutral,
+        disc_masks(discs, spec) if discs else {},
+        rgb_2x,
+        {"set": name, "seed": seed, "iso": spec.iso},
+    )
     return SimulatedBurst(Burst(tuple(sources), name, reference=0), truth)
 
 
@@ -428,9 +441,11 @@ def main() -> None:
     for name in parser.parse_args().names:
         begin, cpu = time.perf_counter(), time.process_time()
         made = make_set(name)
-        print(f"{name}: {made.truth.rgb.shape} x {len(made.burst)}, mean {made.truth.mosaic.mean():.4f}, "
-              f"{time.perf_counter() - begin:.1f} s wall, {time.process_time() - cpu:.1f} s CPU, "
-              f"motion boxes {made.truth.masks.get('boxes', np.zeros(1)).mean():.3f}")
+        print(
+            f"{name}: {made.truth.rgb.shape} x {len(made.burst)}, mean {made.truth.mosaic.mean():.4f}, "
+            f"{time.perf_counter() - begin:.1f} s wall, {time.process_time() - cpu:.1f} s CPU, "
+            f"motion boxes {made.truth.masks.get('boxes', np.zeros(1)).mean():.3f}"
+        )
 
 
 if __name__ == "__main__":
