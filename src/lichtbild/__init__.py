@@ -16,7 +16,8 @@ __version__ = "0.1.0"
 
 _API = ("develop", "inspect", "merge", "read")
 _ROOMS = ("capture", "core", "output", "simulate", "stages")
-_CORE = (
+
+__all__ = [
     "Burst",
     "Camera",
     "Cfa",
@@ -30,9 +31,17 @@ _CORE = (
     "Params",
     "ProgressEvent",
     "Recipe",
-)
-
-__all__ = [*_API, *_CORE, *_ROOMS, "__version__"]
+    "__version__",
+    "capture",
+    "core",
+    "develop",
+    "inspect",
+    "merge",
+    "output",
+    "read",
+    "simulate",
+    "stages",
+]
 
 if TYPE_CHECKING:
     from lichtbild import capture, core, output, simulate, stages
@@ -57,14 +66,12 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in _API:
-        return getattr(importlib.import_module("lichtbild.api"), name)
-    if name in _CORE:
-        return getattr(importlib.import_module("lichtbild.core"), name)
+    if name not in __all__:
+        raise AttributeError(f"module 'lichtbild' has no attribute {name!r}")
     if name in _ROOMS:
         return importlib.import_module(f"lichtbild.{name}")
-    raise AttributeError(f"module 'lichtbild' has no attribute {name!r}")
+    return getattr(importlib.import_module("lichtbild.api" if name in _API else "lichtbild.core"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -34,7 +34,7 @@ def _exposed(rng: np.random.Generator, signal: float, alpha: float, beta: float,
 
 @pytest.mark.parametrize("gain", [0.25, 3.0])
 def test_noise_model_predicts_scaled_and_averaged_exposures(gain: float) -> None:
-    """Statistics of simulated electrons, not of the model itself: variance of variance of n samples is 2 / n relative."""
+    """Statistics of simulated electrons, not of the model itself; the variance of n samples strays by sqrt(2 / n)."""
     rng = np.random.default_rng(7)
     alpha, beta, signal, n = 4e-4, 3e-6, 0.3, 200_000
     model = NoiseModel((alpha,), (beta,), "simulated")

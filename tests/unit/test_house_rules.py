@@ -38,9 +38,7 @@ def _modules() -> list[Path]:
 def _imported(path: Path) -> list[tuple[str, int, bool]]:
     """Every absolute module name a file imports, with its line and whether at import of the file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)
-    }
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -105,12 +103,8 @@ def test_file_libraries_are_imported_where_they_are_used() -> None:
 
 def _is_for_types(path: Path, line: int) -> bool:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return any(
-        isinstance(node, ast.If)
-        and "TYPE_CHECKING" in ast.unparse(node.test)
-        and node.lineno < line <= (node.end_lineno or 0)
-        for node in ast.walk(tree)
-    )
+    guards = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    return any(guard.lineno < line <= (guard.end_lineno or 0) for guard in guards)
 
 
 def _loaded(statement: str) -> set[str]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from lichtbild.cli.console import Console
 from lichtbild.core.errors import LichtbildError
@@ -97,7 +98,7 @@ def _quiet_libraries(is_debug: bool) -> None:
         logging.captureWarnings(True)
 
 
-def _catch_termination() -> object:
+def _catch_termination() -> Any:
     def stop(signum: int, stack: object) -> None:
         raise _Terminated
 

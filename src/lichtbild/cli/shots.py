@@ -32,7 +32,7 @@ def read(arguments: argparse.Namespace, console: Console) -> Burst:
     """The burst that was asked for; what was assumed about it is told."""
     from lichtbild import api
 
-    burst = api.read(arguments.shot, burst=arguments.burst, reference=arguments.reference)
+    burst: Burst = api.read(arguments.shot, burst=arguments.burst, reference=arguments.reference)
     names = [source.info.name for source in burst.sources]
     console.event("burst", name=burst.name, frames=names, reasons=list(burst.reasons))
     if not console.as_json:
