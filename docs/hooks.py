@@ -20,7 +20,9 @@ def on_files(files: Files, config: Any) -> Files:
         "stages.md": stages_page(),
         "speed.md": _copied(ROOT / "benchmarks" / "RESULTS.md", "Speed"),
         "changes.md": _copied(ROOT / "CHANGELOG.md", "Changes"),
-        "adr/index.md": index_page("Decisions", "Choices that would be asked about later, each with its reasons.", "adr"),
+        "adr/index.md": index_page(
+            "Decisions", "Choices that would be asked about later, each with its reasons.", "adr"
+        ),
     }
     pages["gallery/index.md"] = index_page(
         "Gallery", "What each feature does, with pictures made by the code on its page.", "gallery"
@@ -39,7 +41,9 @@ def cli_page() -> str:
     parser = cli.build_parser(tuple(cli.VERBS))
     verbs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
     text = ["# Command line", parser.description or "", _block(parser)]
-    text.append("Exit codes: 0 done, 1 done in part, 2 wrong usage, 3 unreadable input or failed output, 130 interrupted.")
+    text.append(
+        "Exit codes: 0 done, 1 done in part, 2 wrong usage, 3 unreadable input or failed output, 130 interrupted."
+    )
     for name, verb in verbs.items():
         text += [f"## lichtbild {name}", _block(verb)]
     return "\n\n".join(text) + "\n"
@@ -52,7 +56,10 @@ def _block(parser: argparse.ArgumentParser) -> str:
 
 def stages_page() -> str:
     """One section a stage: its README, then its parameters as declared."""
-    text = ["# Stages", "Each is a folder of the same four files and can be called on its own: `lichtbild.stages.NAME`."]
+    text = [
+        "# Stages",
+        "Each is a folder of the same four files and can be called on its own: `lichtbild.stages.NAME`.",
+    ]
     for folder in sorted(p for p in STAGES.iterdir() if (p / "__init__.py").exists()):
         readme = folder / "README.md"
         body = readme.read_text(encoding="utf-8") if readme.exists() else f"# {folder.name}\n"
