@@ -142,6 +142,9 @@ class Frame:
         (i, j) at pixel coordinates (16 i, 16 j), bilinear between; None: 1 everywhere.
     saturation
         Value of a clipped pixel where g = 1.
+    colour_space
+        What DISPLAY_RGB numbers are encoded for: "srgb" or "p3" (Display P3, sRGB curve); "" in other domains, and
+        taken as sRGB where a DISPLAY_RGB frame does not tell.
     """
 
     pixels: Array
@@ -151,6 +154,7 @@ class Frame:
     n_effective: npt.NDArray[np.float32] | float = 1.0
     gain: npt.NDArray[np.float32] | None = None
     saturation: float = 1.0
+    colour_space: str = ""
 
     def __post_init__(self) -> None:
         wanted = 2 if self.domain is Domain.MOSAIC else 3

@@ -1,0 +1,25 @@
+"""Fixtures for every test folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """`shared_data(name)` is the folder of a set of real pictures; the test is skipped where it is not there."""
+
+    def find(name: str) -> Path:
+        base = Path(os.environ.get("LICHTBILD_DATA", ROOT.parent / "shared" / "data"))
+        folder = base / name
+        if not folder.exists():
+            pytest.skip(f"{name} is not in {base} (set LICHTBILD_DATA)")
+        return folder
+
+    return find
