@@ -1,4 +1,4 @@
-"""Stored numbers to light: OpcodeList1, linearisation table, black, white, then OpcodeList2 (DNG 1.7, chapters 2, 5, 7).
+"""Stored numbers to light: OpcodeList1, linearisation table, black, white, then OpcodeList2 (DNG 1.7, chapters 5, 7).
 
 Nothing is clipped: noise below black stays, so that averages are unbiased, and what a gain lifts above 1 stays too.
 """
@@ -19,6 +19,7 @@ from lichtbild.core.corrections import (
     FixBadPixelsList,
     FixVignetteRadial,
     GainMap,
+    MapTable,
     Opcode,
     OpcodeLists,
     TrimBounds,
@@ -27,6 +28,7 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.errors import MetadataError, ShapeError
 from lichtbild.core.frame import Frame, FrameInfo, Levels, sample_gain_grid
 from lichtbild.stages.linearise import bad_pixels, spatial_gain, value_ops
+from lichtbild.stages.linearise.spatial_gain import Layer
 
 __all__ = ["linearise"]
 
@@ -34,7 +36,7 @@ Array = npt.NDArray[Any]
 
 
 def linearise(frame: Frame) -> Frame:
-    """Stored numbers to linear light, with the corrections of OpcodeList1 and 2 applied where the specification has them.
+    """Stored numbers to linear light, with OpcodeList1 and 2 applied where the specification has them.
 
     Parameters
     ----------
@@ -55,8 +57,8 @@ def linearise(frame: Frame) -> Frame:
 
     Notes
     -----
-    Noise after MapTable, MapPolynomial and Scale/Delta opcodes is kept: makers use them for deviations of a few per cent
-    from linearity. Cost: one pass, 6 bytes of memory traffic a pixel, also with the four GainMaps of a phone.
+    Noise after MapTable, MapPolynomial and Scale/Delta opcodes is kept: makers use them for deviations of a few per
+    cent from linearity. Cost: one pass, 6 bytes of memory traffic a pixel, also with the four GainMaps of a phone.
     Source: DNG 1.7.1, chapters 5 ("Mapping raw values to linear reference values") and 7.
     """
     frame.require(Domain.MOSAIC, Domain.CAMERA_RGB)
@@ -75,13 +77,13 @@ def linearise(frame: Frame) -> Frame:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """A frame on its way: stored or linear, with gains [nv, nh, 4 sites or 3 planes] applied and still to apply."""
+    """A frame on its way: stored or linear, a gain to apply yet, and all gains so far [nv, nh, 4 sites or 3 planes]."""
 
     pixels: Array
     info: FrameInfo
     is_linear: bool
     n_effective: Any
-    pending: npt.NDArray[np.float64] | None = None
+    pending: Layer | None = None
     gain: npt.NDArray[np.float64] | None = None
 
     @classmethod
@@ -129,7 +131,7 @@ def _on_stored(work: _Work, op: Opcode) -> _Work:
     if isinstance(op, FixBadPixelsConstant | FixBadPixelsList):
         return _bad_fixed(work, op)
     values = work.pixels.astype(np.float32)
-    value_ops.apply(op, values, work.info.name, value_ops.TABLE_MAX if isinstance(op, value_ops.MapTable) else 1.0)
+    value_ops.apply(op, values, work.info.name, value_ops.TABLE_MAX if isinstance(op, MapTable) else 1.0)
     if work.pixels.dtype != np.float32:
         highest = np.iinfo(work.pixels.dtype).max
         values = np.clip(np.rint(values), 0, highest).astype(work.pixels.dtype)
@@ -138,8 +140,12 @@ def _on_stored(work: _Work, op: Opcode) -> _Work:
 
 def _on_linear(work: _Work, op: Opcode) -> _Work:
     nodes = _nodes(work, op)
-    if nodes is not None and _is_uniform(work, op):
-        return work.having(pending=_multiplied(work.pending, nodes))
+    layer = _layer(work, op)
+    if layer is not None:
+        merged = layer if work.pending is None else work.pending.merged(layer)
+        if merged is None:
+            work, merged = _settled(work), layer
+        return work.having(pending=merged, gain=_multiplied(work.gain, nodes))
     work = _settled(work)
     if isinstance(op, TrimBounds):
         return _trimmed(work, op)
@@ -150,20 +156,29 @@ def _on_linear(work: _Work, op: Opcode) -> _Work:
     return work.having(pixels=values, gain=_multiplied(work.gain, nodes))
 
 
-def _multiplied(
-    a: npt.NDArray[np.float64] | None, b: npt.NDArray[np.float64] | None
-) -> npt.NDArray[np.float64] | None:
+def _multiplied(a: npt.NDArray[np.float64] | None, b: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
     return b if a is None else a if b is None else a * b
 
 
-def _is_uniform(work: _Work, op: Opcode) -> bool:
-    """Whether the grid of `_nodes` says all about `op` (it does not where a map ends inside the image)."""
+def _layer(work: _Work, op: Opcode) -> Layer | None:
+    """`op` as a gain for whole sites or planes, or None where it is something else."""
     if isinstance(op, FixVignetteRadial):
-        return True
-    assert isinstance(op, GainMap)
+        return spatial_gain.vignette_layer(op, work.pixels.shape)
+    if not isinstance(op, GainMap):
+        return None
+    chosen = _places(work, op)
+    return None if chosen is None else spatial_gain.gain_map_layer(op, work.pixels.shape, chosen)
+
+
+def _places(work: _Work, op: GainMap) -> dict[int, int] | None:
+    """{site or plane of the image: plane of the map} that `op` covers; None where it covers a part of the image."""
+    area = op.area
     if work.pixels.ndim == 3:
-        return spatial_gain.is_whole(op.area, work.shape) and op.area.row_pitch == op.area.column_pitch == 1
-    return spatial_gain.sites_of(op.area, work.shape) is not None
+        if not spatial_gain.is_whole(area, work.shape) or area.row_pitch != 1 or area.column_pitch != 1:
+            return None
+        return {c: c for c in range(area.plane, min(area.plane + area.n_planes, work.pixels.shape[2]))}
+    sites = spatial_gain.sites_of(area, work.shape)
+    return None if sites is None else {s: 0 for s in sites if area.plane == 0}
 
 
 def _nodes(work: _Work, op: Opcode) -> npt.NDArray[np.float64] | None:
@@ -175,48 +190,48 @@ def _nodes(work: _Work, op: Opcode) -> npt.NDArray[np.float64] | None:
     if not isinstance(op, GainMap):
         return None
     nodes = np.ones((v.size, h.size, n))
-    area = op.area
-    if work.pixels.ndim == 3:
-        chosen = [(c, c) for c in range(area.plane, min(area.plane + area.n_planes, n))]
-    else:
-        sites = spatial_gain.sites_of(area, shape)
-        chosen = [(s, 0) for s in (sites if sites is not None else range(n))] if area.plane == 0 else []
+    chosen = _places(work, op)
     rows, columns = slice(None), slice(None)
-    if not _is_uniform(work, op) and not spatial_gain.is_whole(area, shape):
-        rows = slice(*np.searchsorted(v, (area.top, area.bottom)))
-        columns = slice(*np.searchsorted(h, (area.left, area.right)))
-    for site, plane in chosen:
-        nodes[rows, columns, site] = spatial_gain.gain_map_nodes(op, shape, plane)[rows, columns]
+    if chosen is None:
+        chosen = {s: s for s in range(n)} if work.pixels.ndim == 3 else dict.fromkeys(range(n), 0)
+        if op.area.bottom > op.area.top and op.area.right > op.area.left:
+            rows = slice(*(int(k) for k in np.searchsorted(v, (op.area.top, op.area.bottom))))
+            columns = slice(*(int(k) for k in np.searchsorted(h, (op.area.left, op.area.right))))
+    for place, plane in chosen.items():
+        nodes[rows, columns, place] = spatial_gain.gain_map_nodes(op, shape, plane)[rows, columns]
     return nodes
 
 
 def _settled(work: _Work) -> _Work:
-    """Levels and pending gains applied: linear float32 pixels."""
-    pending = work.pending
-    gain = _multiplied(work.gain, pending)
+    """Levels and the pending gain applied: linear float32 pixels."""
     if work.is_linear:
-        if pending is None:
+        if work.pending is None:
             return work
-        return work.having(pixels=_multiplied_by_grid(work.pixels, pending), pending=None, gain=gain)
+        return work.having(pixels=_times_layer(work.pixels, work.pending), pending=None)
     levels = work.info.levels
     assert levels is not None
     arguments = level_arrays(levels, work.pixels.shape, work.info.name)
     stored = _through_table(work.pixels, levels)
-    if stored.dtype == np.uint8:
-        stored = stored.astype(np.uint16)
     if stored.dtype == np.float32:
         pixels = from_levels(stored, *arguments)
-    else:
-        flat = np.ascontiguousarray(stored).reshape(stored.shape[0], -1)
-        out = np.empty(flat.shape, np.float32)
-        if pending is not None and work.pixels.ndim == 2:
-            native.call("linearise_gain_u16", flat, *arguments, np.ascontiguousarray(pending, np.float32), out)
-            return work.having(pixels=out, is_linear=True, pending=None, gain=gain)
+        if work.pending is not None:
+            pixels = _times_layer(pixels, work.pending)
+        return work.having(pixels=pixels, is_linear=True, pending=None)
+    flat = np.ascontiguousarray(stored, np.uint16).reshape(stored.shape[0], -1)
+    out = np.empty(flat.shape, np.float32)
+    if work.pending is None:
         native.call("linearise_u16", flat, *arguments, out)
-        pixels = out.reshape(stored.shape)
-    if pending is not None:
-        pixels = _multiplied_by_grid(pixels, pending)
-    return work.having(pixels=pixels, is_linear=True, pending=None, gain=gain)
+    else:
+        layer = work.pending
+        native.call("linearise_gain_u16", flat, *arguments, layer.maps, layer.row, layer.weight, out)
+    return work.having(pixels=out.reshape(stored.shape), is_linear=True, pending=None)
+
+
+def _times_layer(pixels: npt.NDArray[np.float32], layer: Layer) -> npt.NDArray[np.float32]:
+    flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
+    out = np.empty(flat.shape, np.float32)
+    native.call("spatial_gain_f32", flat, layer.maps, layer.row, layer.weight, out)
+    return out.reshape(pixels.shape)
 
 
 def _through_table(stored: Array, levels: Levels) -> Array:
@@ -243,8 +258,12 @@ def level_arrays(
     if black.ndim != 3 or black.size == 0 or black.shape[2] not in (1, planes):
         raise MetadataError(f"black levels of shape {list(black.shape)} do not fit {planes} planes", where=where)
     black = np.broadcast_to(black, (*black.shape[:2], planes))
-    delta_v = np.zeros(height, np.float32) if levels.black_delta_v is None else np.asarray(levels.black_delta_v, np.float32)
-    delta_h = np.zeros(width, np.float32) if levels.black_delta_h is None else np.asarray(levels.black_delta_h, np.float32)
+    delta_v = (
+        np.zeros(height, np.float32) if levels.black_delta_v is None else np.asarray(levels.black_delta_v, np.float32)
+    )
+    delta_h = (
+        np.zeros(width, np.float32) if levels.black_delta_h is None else np.asarray(levels.black_delta_h, np.float32)
+    )
     if delta_v.shape != (height,) or delta_h.shape != (width,):
         raise MetadataError("black level deltas do not fit the image", where=where, hint="check BlackLevelDeltaH and V")
     per_row = black[:, np.arange(width) % black.shape[1], :] + delta_h[None, :, None]
@@ -263,19 +282,6 @@ def from_levels(
     flat = stored.reshape(stored.shape[0], -1)
     rows = np.arange(flat.shape[0]) % black.shape[0]
     return np.asarray((flat - black[rows] - delta_v[:, None]) * scale, np.float32).reshape(stored.shape)
-
-
-def _multiplied_by_grid(pixels: npt.NDArray[np.float32], grid: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    nodes = np.ascontiguousarray(grid, np.float32)
-    out = np.empty(pixels.shape, np.float32)
-    if pixels.ndim == 2:
-        native.call("mosaic_gain_f32", np.ascontiguousarray(pixels), nodes, out)
-        return out
-    x = np.arange(pixels.shape[1]) + 0.5
-    for top in range(0, pixels.shape[0], 64):
-        band = slice(top, min(top + 64, pixels.shape[0]))
-        np.multiply(pixels[band], sample_gain_grid(nodes, np.arange(band.start, band.stop) + 0.5, x), out=out[band])
-    return out
 
 
 def _trimmed(work: _Work, op: TrimBounds) -> _Work:

@@ -2,38 +2,30 @@
 
 import halide as hl
 
-x, y, p, i = hl.Var("x"), hl.Var("y"), hl.Var("p"), hl.Var("i")
-xo, xi = hl.Var("xo"), hl.Var("xi")
-STEP = 16  # px between the nodes of a gain grid, and one vector of floats
+x, y = hl.Var("x"), hl.Var("y")
+LANES = 16
 
 
-def row_gain(grid):
-    """Gain at the nodes of row y for the two column parities: rows are interpolated once, not at every pixel."""
-    fy = (hl.f32(y % STEP) + hl.f32(0.5)) / hl.f32(STEP)
-    j = y // STEP
-    phase = 2 * (y % 2) + p
-    rows = hl.Func("rows")
-    rows[p, i, y] = grid[phase, i, j] * (hl.f32(1) - fy) + grid[phase, i, j + 1] * fy
-    return rows
+def gain(maps, row, weight):
+    """Gain of pixel (x, y): maps are spread along the row beforehand, so only two rows of nodes are mixed here.
+
+    Nothing is gathered and no site of the 2x2 cell is selected: a mosaic has maps for even and for odd rows, their
+    columns interleaved."""
+    parity = y % maps.dim(2).extent()
+    j = hl.clamp(row[y], 0, maps.dim(1).extent() - 2)
+    upper, lower = maps[x, j, parity], maps[x, j + 1, parity]
+    return upper + (lower - upper) * weight[y]
 
 
-def pixel_gain(rows):
-    """Gain of pixel (x, y): a block of 16 pixels lies between two nodes, so nothing is gathered."""
-    fx = (hl.f32(x % STEP) + hl.f32(0.5)) / hl.f32(STEP)
-    k = x // STEP
-    is_even = x % 2 == 0
-    a = hl.select(is_even, rows[0, k, y], rows[1, k, y])
-    b = hl.select(is_even, rows[0, k + 1, y], rows[1, k + 1, y])
-    return a + (b - a) * fx
+def light(g):
+    level = g.black[x, y % g.black.dim(1).extent()] + g.delta_v[y]
+    return (hl.f32(g.stored[x, y]) - level) * g.scale[x]
 
 
-def schedule(out, rows=None):
-    # Rows are independent and contiguous: one task a band of rows, one vector a block between two gain nodes.
-    out.output_buffer().dim(0).set_min(0)
-    out.output_buffer().dim(1).set_min(0)
-    out.split(x, xo, xi, STEP, hl.TailStrategy.GuardWithIf).vectorize(xi).parallel(y, 32)
-    if rows is not None:
-        rows.compute_at(out, y).vectorize(i, 8, hl.TailStrategy.GuardWithIf)
+def schedule(out):
+    # Bandwidth decides: full vectors along the row, one task a band of rows; the rows of black, scale and gain that a
+    # band needs stay in the second-level cache.
+    out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf).parallel(y, 32, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="linearise_u16")
@@ -48,43 +40,44 @@ class LineariseU16:
 
     def generate(self):
         g = self
-        level = g.black[x, y % g.black.dim(1).extent()] + g.delta_v[y]
-        g.out[x, y] = (hl.f32(g.stored[x, y]) - level) * g.scale[x]
+        g.out[x, y] = light(g)
         schedule(g.out)
 
 
 @hl.generator(name="linearise_gain_u16")
 class LineariseGainU16:
-    """As linearise_u16, times the gain grid float32 [ceil(H/16)+1, ceil(W/16)+1, 4] of the four sites of a 2x2 cell."""
+    """As linearise_u16, times a gain: maps float32 [1 or 2, n, W] (for all, or even and odd rows); pixel row y lies
+    `weight[y]` (float32 [H]) of the way from node row `row[y]` (int32 [H]) to the next."""
 
     stored = hl.InputBuffer(hl.UInt(16), 2)
     black = hl.InputBuffer(hl.Float(32), 2)
     delta_v = hl.InputBuffer(hl.Float(32), 1)
     scale = hl.InputBuffer(hl.Float(32), 1)
-    grid = hl.InputBuffer(hl.Float(32), 3)
+    maps = hl.InputBuffer(hl.Float(32), 3)
+    row = hl.InputBuffer(hl.Int(32), 1)
+    weight = hl.InputBuffer(hl.Float(32), 1)
     out = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
-        rows = row_gain(g.grid)
-        level = g.black[x, y % g.black.dim(1).extent()] + g.delta_v[y]
-        g.out[x, y] = (hl.f32(g.stored[x, y]) - level) * g.scale[x] * pixel_gain(rows)
-        schedule(g.out, rows)
+        g.out[x, y] = light(g) * gain(g.maps, g.row, g.weight)
+        schedule(g.out)
 
 
-@hl.generator(name="mosaic_gain_f32")
-class MosaicGainF32:
-    """mosaic float32 [H, W] times the gain grid float32 [ceil(H/16)+1, ceil(W/16)+1, 4] -> float32 [H, W]."""
+@hl.generator(name="spatial_gain_f32")
+class SpatialGainF32:
+    """pixels float32 [H, W] times a gain as in linearise_gain_u16 -> float32 [H, W]."""
 
-    mosaic = hl.InputBuffer(hl.Float(32), 2)
-    grid = hl.InputBuffer(hl.Float(32), 3)
+    pixels = hl.InputBuffer(hl.Float(32), 2)
+    maps = hl.InputBuffer(hl.Float(32), 3)
+    row = hl.InputBuffer(hl.Int(32), 1)
+    weight = hl.InputBuffer(hl.Float(32), 1)
     out = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
-        rows = row_gain(g.grid)
-        g.out[x, y] = g.mosaic[x, y] * pixel_gain(rows)
-        schedule(g.out, rows)
+        g.out[x, y] = g.pixels[x, y] * gain(g.maps, g.row, g.weight)
+        schedule(g.out)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,8 @@ def _rows_or_columns(op: PerRowOrColumn, part: Array, rows: slice, columns: slic
     values = np.asarray(op.values, np.float32)[first : first + n]
     if values.size != n:
         raise MetadataError(
-            f"an opcode touches {n} {'columns' if op.is_column else 'rows'} but brings {op.values.size} numbers", where=where
+            f"an opcode touches {n} {'columns' if op.is_column else 'rows'} but brings {op.values.size} numbers",
+            where=where,
         )
     across = values[None, :] if op.is_column else values[:, None]
     if op.is_scale:
