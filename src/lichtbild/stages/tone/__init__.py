@@ -152,4 +152,10 @@ def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bi
     return frame.replaced(pixels=pixels, domain=Domain.DISPLAY_RGB)
 
 
-__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "filmic", "scene_exposure_ev"]
+def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
+    """The kernel's table of matrices, float32 [6, 3, 3] (see `kernel.Inputs`)."""
+    table = [camera_to_work, reference.WORK_TO_LMS, reference.LMS_TO_LAB, reference.LAB_TO_LMS]
+    return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
+
+
+__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "filmic", "matrices", "scene_exposure_ev"]

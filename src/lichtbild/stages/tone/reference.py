@@ -99,7 +99,8 @@ def to_display(scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, ga
     limit = np.maximum(gamut_limit(lightness, source[..., 1], source[..., 2], gamut), np.float32(1e-6))
     z = np.maximum(chroma / limit - np.float32(SOFT_FROM), 0) / np.float32(1 - SOFT_FROM)
     eased = np.minimum(chroma, SOFT_FROM * limit) + limit * np.float32(1 - SOFT_FROM) * z / np.sqrt(1 + z * z)
-    ab = source[..., 1:] * (eased / chroma0)[..., None]
+    # Greys have no hue to keep: what the curve makes of their rounding is held.
+    ab = source[..., 1:] * np.minimum(eased / chroma0, 4)[..., None]
     rgb = (np.concatenate([lightness[..., None], ab], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
     return np.asarray(np.clip(rgb, 0, 1), np.float32)
 
