@@ -139,11 +139,20 @@ def tile_grid(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def normal_equations(reference: Pyramid, other: Pyramid, level: int, flow: F32, *, is_smooth: bool) -> F32:
-    """Sums of each tile [th, tw, 6] at `level` for a flow in px of that level (see kernel TileNormal)."""
-    out = np.full((*flow.shape[:2], 6), np.nan, np.float32)
+    """Sums of each tile [th, tw, 7] at `level` for a flow in px of that level (see kernel TileNormal).
+
+    `is_smooth` tells whether the flow changes within a tile as its neighbours suggest, or is one shift a tile.
+    """
+    motion = np.zeros((*flow.shape[:2], 6), np.float32)
+    motion[..., :2] = flow
+    if is_smooth:
+        for axis in (0, 1):
+            if flow.shape[axis] > 1:
+                motion[..., [2 + axis, 4 + axis]] = np.gradient(flow, axis=axis) / _KERNEL_TILE
+    out = np.full((*flow.shape[:2], 7), np.nan, np.float32)
     call(
-        "align_tile_normal", reference.levels[level], other.levels[level], np.ascontiguousarray(flow, np.float32),
-        reference.alpha[level], reference.beta[level], int(is_smooth), out,
+        "align_tile_normal", reference.levels[level], other.levels[level], motion, reference.alpha[level],
+        reference.beta[level], out,
     )  # fmt: skip
     return out
 

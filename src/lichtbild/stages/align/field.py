@@ -9,7 +9,6 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
 SHIFT_TERMS = [0, 3]
-_TILE_PIXELS = 256
 
 
 def tile_centres(th: int, tw: int, tile_px: int) -> F64:
@@ -57,8 +56,9 @@ def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     A warp by cubic interpolation of slightly aliased luminance errs in proportion to the local gradient energy; 2 % of
     that energy (a residual of 0.14 px) and 1.6 times the noise are still called a match.
     """
-    mismatch = sums[..., 5] / _TILE_PIXELS
-    texture = (sums[..., 0] + sums[..., 2]) / _TILE_PIXELS
+    n_pixels = np.maximum(sums[..., 6], 1)
+    mismatch = sums[..., 5] / n_pixels
+    texture = (sums[..., 0] + sums[..., 2]) / n_pixels
     return mismatch, np.asarray(1.6 + 0.02 * texture, np.float32)
 
 
@@ -68,14 +68,14 @@ def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
     Parameters
     ----------
     sums
-        [th, tw, 6] tile sums. `base` [n, 2, 8] displacement of each tile for each coefficient, px of the level.
+        [th, tw, 7] tile sums. `base` [n, 2, 8] displacement of each tile for each coefficient, px of the level.
     sharpness
         0, 1, 2: how strongly disagreeing tiles are held back (early steps trust all).
     """
-    s = sums.reshape(-1, 6).astype(np.float64)
+    s = sums.reshape(-1, 7).astype(np.float64)
     texture = s[:, 0] + s[:, 2]
-    has_texture = texture > 0.2 * _TILE_PIXELS
-    excess = s[:, 5] / (1.6 * _TILE_PIXELS + 0.02 * texture)
+    has_texture = texture > 0.2 * np.maximum(s[:, 6], 1)
+    excess = s[:, 5] / (1.6 * np.maximum(s[:, 6], 1) + 0.02 * texture)
     known = excess[has_texture & (s[:, 5] > 0)]
     centre = float(np.median(known)) if known.size else 1.0
     width = max(centre, 0.6) * (8.0, 4.0, 2.0)[sharpness]

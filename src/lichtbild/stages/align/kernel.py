@@ -53,90 +53,85 @@ class Halve:
         rows.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
 
 
-def cubic_weights(t):
-    """Catmull-Rom weights of the samples at -1, 0, 1, 2 for a position t in 0..1 after sample 0."""
-    t2, t3 = t * t, t * t * t
-    return (
-        -0.5 * t + t2 - 0.5 * t3,
-        1 - 2.5 * t2 + 1.5 * t3,
-        0.5 * t + 2 * t2 - 1.5 * t3,
-        -0.5 * t2 + 0.5 * t3,
-    )
+def cubic(distance):
+    """Catmull-Rom kernel (Keys 1981, a = -1/2) at a distance, 0 beyond 2."""
+    d = hl.min(hl.abs(distance), 2)
+    near = (hl.f32(1.5) * d - hl.f32(2.5)) * d * d + 1
+    far = ((hl.f32(-0.5) * d + hl.f32(2.5)) * d - 4) * d + 2
+    return hl.select(d < 1, near, far)
 
 
 @hl.generator(name="align_tile_normal")
 class TileNormal:
-    """reference, current float32 [h, w], flow float32 [th, tw, 2] (dy, dx at tile centres, px), noise alpha and beta,
-    is_smooth (1: flow bilinear between tile centres, 0: constant in a tile) -> float32 [th, tw, 6]:
+    """reference, current float32 [h, w], motion of every tile float32 [th, tw, 6] (dy, dx at its centre, then their
+    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), noise alpha and beta -> float32 [th, tw, 7]:
     sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current,
-    each divided by the variance of e."""
+    each divided by the variance of e, and the number of pixels that have a partner."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
-    flow = hl.InputBuffer(hl.Float(32), 3)
+    motion = hl.InputBuffer(hl.Float(32), 3)
     alpha = hl.InputScalar(hl.Float(32))
     beta = hl.InputScalar(hl.Float(32))
-    is_smooth = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        tw, th = g.flow.dim(1).extent(), g.flow.dim(2).extent()
         w, h = g.current.dim(0).extent(), g.current.dim(1).extent()
+        lane, r = hl.Var("lane"), hl.Var("r")
         ref = hl.BoundaryConditions.repeat_edge(g.reference)
+        px, py = x * TILE_PX + lane, y * TILE_PX + r
+        off_y, off_x = hl.f32(r) - hl.f32(7.5), hl.f32(lane) - hl.f32(7.5)
+        dy = g.motion[0, x, y] + g.motion[2, x, y] * off_y + g.motion[3, x, y] * off_x
+        dx = g.motion[1, x, y] + g.motion[4, x, y] * off_y + g.motion[5, x, y] * off_x
 
-        u = (hl.f32(x) + 0.5) / TILE_PX - 0.5
-        v = (hl.f32(y) + 0.5) / TILE_PX - 0.5
-        i0, j0 = hl.i32(hl.floor(u)), hl.i32(hl.floor(v))
-        fu, fv = u - hl.f32(i0), v - hl.f32(j0)
-        tile_flow = hl.BoundaryConditions.repeat_edge(g.flow)
-        motion = hl.Func("motion")
-        top = tile_flow[c, i0, j0] * (1 - fu) + tile_flow[c, i0 + 1, j0] * fu
-        bottom = tile_flow[c, i0, j0 + 1] * (1 - fu) + tile_flow[c, i0 + 1, j0 + 1] * fu
-        motion[x, y, c] = hl.select(
-            g.is_smooth != 0, top * (1 - fv) + bottom * fv, tile_flow[c, x // TILE_PX, y // TILE_PX]
+        # Whole pixels are the tile's, the fraction is each pixel's: a fraction outside 0..1 is what the two taps more on
+        # each side are for, and every load is contiguous.
+        top = y * TILE_PX + hl.i32(hl.floor(g.motion[0, x, y]))
+        left = hl.clamp(x * TILE_PX + hl.i32(hl.floor(g.motion[1, x, y])), 2, w - TILE_PX - 3)
+        fy = hl.f32(py) + dy - hl.f32(top + r)
+        fx = hl.f32(px) + dx - hl.f32(left + lane)
+        across = hl.Func("across")
+        j = hl.Var("j")
+        row = hl.clamp(top + r + j - 2, 0, h - 1)
+        across[lane, j, r, x, y] = sum(cubic(fx - hl.f32(i)) * g.current[left + lane + i, row] for i in range(-2, 4))
+        warped = sum(cubic(fy - hl.f32(j - 2)) * across[lane, j, r, x, y] for j in range(6))
+
+        moved_y, moved_x = hl.f32(py) + dy, hl.f32(px) + dx
+        has_partner = (
+            (moved_y >= 0) & (moved_y <= hl.f32(h - 1)) & (moved_x >= 0) & (moved_x <= hl.f32(w - 1))
+            & (hl.abs(fx - hl.f32(0.5)) < hl.f32(1.5)) & (hl.abs(fy - hl.f32(0.5)) < hl.f32(1.5)) & (px < w) & (py < h)
+        )  # fmt: skip
+        level = ref[px, py]
+        q = hl.select(has_partner, 1 / (2 * (g.alpha * hl.max(level, 0) + g.beta)), 0)
+        e = level - warped
+        gy = hl.f32(0.5) * (ref[px, py + 1] - ref[px, py - 1])
+        gx = hl.f32(0.5) * (ref[px + 1, py] - ref[px - 1, py])
+        terms = hl.Func("terms")
+        terms[lane, r, x, y] = (
+            q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1), hl.f32(0))
+        )  # fmt: skip
+
+        rows = hl.RDom([(0, TILE_PX)])
+        lanes = hl.Func("lanes")
+        lanes[lane, x, y] = tuple(hl.f32(0) for _ in range(7))
+        lanes[lane, x, y] = tuple(lanes[lane, x, y][k] + terms[lane, rows.x, x, y][k] for k in range(7))
+        columns = hl.RDom([(0, TILE_PX)])
+        total = hl.Func("total")
+        total[x, y] = tuple(hl.f32(0) for _ in range(7))
+        total[x, y] = tuple(total[x, y][k] + lanes[columns.x, x, y][k] for k in range(7))
+        t = total[x, y]
+        g.out[c, x, y] = hl.select(
+            c == 0, t[0], c == 1, t[1], c == 2, t[2], c == 3, t[3], c == 4, t[4], c == 5, t[5], t[6]
         )
 
-        py = hl.clamp(hl.f32(y) + motion[x, y, 0], 0, hl.f32(h - 1))
-        px = hl.clamp(hl.f32(x) + motion[x, y, 1], 0, hl.f32(w - 1))
-        iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
-        wy, wx = cubic_weights(py - hl.f32(iy)), cubic_weights(px - hl.f32(ix))
-
-        def tap(j, i):
-            return g.current[hl.clamp(ix + (i - 1), 0, w - 1), hl.clamp(iy + (j - 1), 0, h - 1)]
-
-        warped = hl.Func("warped")
-        warped[x, y] = sum(wy[j] * sum(wx[i] * tap(j, i) for i in range(4)) for j in range(4))
-
-        error, weight = hl.Func("error"), hl.Func("weight")
-        # A pixel whose partner lies outside the other frame says nothing.
-        inside = (py == hl.f32(y) + motion[x, y, 0]) & (px == hl.f32(x) + motion[x, y, 1])
-        weight[x, y] = hl.select(inside, 1 / (2 * (g.alpha * hl.max(ref[x, y], 0) + g.beta)), 0)
-        error[x, y] = ref[x, y] - warped[x, y]
-        gy = 0.5 * (ref[x, y + 1] - ref[x, y - 1])
-        gx = 0.5 * (ref[x + 1, y] - ref[x - 1, y])
-        e, q = error[x, y], weight[x, y]
-        terms = hl.Func("terms")
-        terms[x, y, c] = hl.select(
-            c == 0, gy * gy, c == 1, gy * gx, c == 2, gx * gx, c == 3, gy * e, c == 4, gx * e, e * e
-        ) * q
-
-        column = hl.Func("column")
-        ry, rx = hl.RDom([(0, TILE_PX)]), hl.RDom([(0, TILE_PX)])
-        column[x, y, c] = hl.f32(0)
-        column[x, y, c] += terms[x, y * TILE_PX + ry.x, c]
-        g.out[c, x, y] = hl.f32(0)
-        g.out[c, x, y] += column[x * TILE_PX + rx.x, y, c]
-
-        # One tile row at a time: warp and gradients once, 16 lanes along the row, sums in registers.
-        g.out.bound(c, 0, 6).parallel(y)
-        g.out.update().reorder(c, rx.x, x, y).unroll(c).parallel(y)
-        column.compute_at(g.out, y).bound(c, 0, 6).reorder_storage(c, x, y)
-        column.reorder_storage(x, c, y).vectorize(x, 16).unroll(c)
-        column.update().reorder(c, x, ry.x, y).vectorize(x, 16).unroll(c)
-        error.compute_at(column, ry.x).vectorize(x, 16)
-        weight.compute_at(column, ry.x).vectorize(x, 16)
-        motion.compute_at(column, ry.x).vectorize(x, 16).bound(c, 0, 2).unroll(c)
+        # A tile is 16 rows of one vector; its seven sums stay in registers, tile rows run in parallel.
+        g.out.bound(c, 0, 7).reorder(c, x, y).unroll(c).parallel(y)
+        total.compute_at(g.out, x).update().unroll(columns.x)
+        lanes.compute_at(g.out, x).bound(lane, 0, TILE_PX).vectorize(lane)
+        lanes.update().reorder(lane, rows.x, x, y).vectorize(lane)
+        terms.compute_at(lanes, rows.x).vectorize(lane)
+        across.compute_at(lanes, rows.x).vectorize(lane).unroll(j)
 
 
 @hl.generator(name="align_match")

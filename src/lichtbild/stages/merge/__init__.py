@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lichtbild.core import Domain, Frame, NoiseModel, Params, ShapeError, param
 from lichtbild.core.frame import sample_gain_grid
 from lichtbild.core.native import call
-from lichtbild.stages.align import Motion, tile_grid
+from lichtbild.stages.align import Motion
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -61,11 +61,8 @@ class Merger:
         self._sums = np.zeros((6, height, width), np.float32)
         self._trusted = np.ones((height // 2, width // 2), np.float32)
         self._guide = _guide(reference, params)
-        th, tw = tile_grid(self._trusted.shape)
-        still = np.zeros((th, tw, 2), np.float32)
-        full = np.zeros((2, height // 2, width // 2), np.uint8)
-        full[0] = 255
-        self._gather(reference, full, still, still, 1.0, np.inf)
+        full = np.full((height // 2, width // 2), 255, np.uint8)
+        self._gather(reference, full, np.zeros((3, *full.shape), np.float32), 1.0, np.inf)
 
     def add(self, frame: Frame, motion: Motion) -> U8:
         """Add a frame of the reference's exposure scale; returns its trust, uint8 [H / 2, W / 2], 255 = full.
@@ -74,24 +71,29 @@ class Merger:
         """
         if frame.shape != self.reference.shape:
             raise ShapeError(f"{frame.shape} does not fit a burst of {self.reference.shape}", where=frame.info.name)
-        trust = self.trust(frame, motion)
+        trust, agreement = self.trust(frame, motion)
         weight = _relative_weight(frame.noise, self.reference.noise)
         is_equal = np.isclose(frame.saturation, self.reference.saturation, rtol=0.02)
         clip = np.inf if is_equal else 0.98 * frame.saturation
-        self._gather(frame, trust, motion.hand_px, motion.local_px, weight, clip)
-        self._trusted += trust[0] * np.float32(weight / 255)
+        self._gather(frame, trust, agreement, weight, clip)
+        self._trusted += trust * np.float32(weight / 255)
         self.n_frames += 1
-        return trust[0]
-
-    def trust(self, frame: Frame, motion: Motion) -> U8:
-        """How far the frame agrees with the reference at every 2 x 2 block (see kernel Trust)."""
-        mean, _ = _statistics(_quads(frame))
-        trust = np.empty((2, *mean.shape[1:]), np.uint8)
-        call(
-            "merge_trust", self._guide.mean, self._guide.tolerance, mean, motion.hand_px, motion.local_px,
-            int(motion.is_local.any()), trust,
-        )  # fmt: skip
         return trust
+
+    def trust(self, frame: Frame, motion: Motion) -> tuple[U8, F32]:
+        """How far the frame agrees with the reference at every 2 x 2 block, and the motion that agrees better."""
+        cfa = frame.info.cfa
+        assert cfa is not None
+        mean = np.empty_like(self._guide.mean)
+        call("merge_mean_mosaic", frame.pixels, cfa.red_row, cfa.red_column, mean)
+        agreement = np.empty_like(mean)
+        call(
+            "merge_agreement", self._guide.mean, self._guide.tolerance, mean, motion.hand_px, motion.local_px,
+            int(motion.is_local.any()), agreement,
+        )  # fmt: skip
+        trust = np.empty(mean.shape[1:], np.uint8)
+        call("merge_trust", agreement, trust)
+        return trust, agreement
 
     def finish(self) -> Frame:
         """The merged frame, CAMERA_RGB float32 [H, W, 3]."""
@@ -107,34 +109,22 @@ class Merger:
         n_effective[wide.shape[0] :], n_effective[:, wide.shape[1] :] = n_effective[wide.shape[0] - 1], n_effective[:, wide.shape[1] - 1 : wide.shape[1]]
         return self.reference.replaced(pixels=out, domain=Domain.CAMERA_RGB, n_effective=n_effective)
 
-    def _gather(self, frame: Frame, trust: U8, hand: F32, local: F32, weight: float, clip: float) -> None:
+    def _gather(self, frame: Frame, trust: U8, agreement: F32, weight: float, clip: float) -> None:
         cfa = frame.info.cfa
         assert cfa is not None
         call(
-            "merge_gather_mosaic", frame.pixels, trust, hand, local, cfa.red_row, cfa.red_column,
+            "merge_gather_mosaic", frame.pixels, trust, agreement, cfa.red_row, cfa.red_column,
             0.5 / self.params.kernel_px**2, weight, clip, self._sums, self._sums,
         )  # fmt: skip
 
 
-def _quads(frame: Frame) -> F32:
-    cfa = frame.info.cfa
-    assert cfa is not None
-    quads = np.empty((3, frame.shape[0] // 2, frame.shape[1] // 2), np.float32)
-    call("merge_quads_mosaic", frame.pixels, cfa.red_row, cfa.red_column, quads)
-    return quads
-
-
-def _statistics(quads: F32) -> tuple[F32, F32]:
-    mean, variance = np.empty_like(quads), np.empty_like(quads)
-    call("merge_statistics", quads, mean, variance)
-    return mean, variance
-
-
 TEXTURE=0.3
 def _guide(reference: Frame, params: MergeParams) -> Guide:
-    quads = _quads(reference)
-    mean, variance = _statistics(quads)
-    _, h, w = quads.shape
+    cfa = reference.info.cfa
+    assert cfa is not None
+    h, w = reference.shape[0] // 2, reference.shape[1] // 2
+    mean, variance = np.empty((3, h, w), np.float32), np.empty((3, h, w), np.float32)
+    call("merge_guide_mosaic", reference.pixels, cfa.red_row, cfa.red_column, mean, variance)
     gain = None
     if reference.gain is not None:
         gain = np.moveaxis(sample_gain_grid(reference.gain, 2 * np.arange(h) + 1.0, 2 * np.arange(w) + 1.0), 2, 0)

@@ -18,54 +18,85 @@ def tile_field(grid, u, v, component):
     return top * (1 - fj) + bottom * fj
 
 
-@hl.generator(name="merge_quads_mosaic")
-class QuadsMosaic:
-    """mosaic float32 [H, W], row and column of red -> float32 [3, H / 2, W / 2]: R, mean G, B of each 2 x 2 block."""
+def quads_of(mosaic, red_row, red_column):
+    """Func (x, y, c): R, mean G and B of each 2 x 2 block of a Bayer mosaic."""
+    site = [[mosaic[2 * x + i, 2 * y + j] for i in range(2)] for j in range(2)]
+    at_row = [hl.select(red_row == 0, site[0][i], site[1][i]) for i in range(2)]
+    other_row = [hl.select(red_row == 0, site[1][i], site[0][i]) for i in range(2)]
+    is_left = red_column == 0
+    red, green_a = hl.select(is_left, at_row[0], at_row[1]), hl.select(is_left, at_row[1], at_row[0])
+    green_b, blue = hl.select(is_left, other_row[0], other_row[1]), hl.select(is_left, other_row[1], other_row[0])
+    quads = hl.Func("quads")
+    quads[x, y, c] = hl.select(c == 0, red, c == 1, hl.f32(0.5) * (green_a + green_b), blue)
+    return quads
+
+
+def box_rows(quads, w, h):
+    """Sums over three neighbours along the row, borders repeated."""
+    cx, cy = lambda i: hl.clamp(i, 0, w - 1), hl.clamp(y, 0, h - 1)
+    rows = hl.Func("rows")
+    rows[x, y, c] = quads[cx(x - 1), cy, c] + quads[cx(x), cy, c] + quads[cx(x + 1), cy, c]
+    return rows
+
+
+def slide(out, funcs):
+    """Bands of 32 rows in parallel; what the vertical sums need slides down the band."""
+    out.reorder(c, x, y).bound(c, 0, 3).unroll(c)
+    out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+    for func in funcs:
+        func.compute_at(out, yi).store_at(out, y).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
+
+
+@hl.generator(name="merge_mean_mosaic")
+class MeanMosaic:
+    """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W / 2]."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
-    out = hl.OutputBuffer(hl.Float(32), 3)
+    mean = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        site = [[g.mosaic[2 * x + i, 2 * y + j] for i in range(2)] for j in range(2)]
-        at_row = [hl.select(g.red_row == 0, site[0][i], site[1][i]) for i in range(2)]
-        other_row = [hl.select(g.red_row == 0, site[1][i], site[0][i]) for i in range(2)]
-        is_left = g.red_column == 0
-        red, green_a = hl.select(is_left, at_row[0], at_row[1]), hl.select(is_left, at_row[1], at_row[0])
-        green_b, blue = hl.select(is_left, other_row[0], other_row[1]), hl.select(is_left, other_row[1], other_row[0])
-        g.out[x, y, c] = hl.select(c == 0, red, c == 1, 0.5 * (green_a + green_b), blue)
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
+        quads = quads_of(g.mosaic, g.red_row, g.red_column)
+        rows = box_rows(quads, w, h)
+        g.mean[x, y, c] = (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
+        slide(g.mean, [rows, quads])
 
 
-@hl.generator(name="merge_statistics")
-class Statistics:
-    """quads float32 [3, h, w] -> mean and variance over 3 x 3, float32 [3, h, w] each."""
+@hl.generator(name="merge_guide_mosaic")
+class GuideMosaic:
+    """As MeanMosaic, with the variance over the 3 x 3 blocks beside it."""
 
-    quads = hl.InputBuffer(hl.Float(32), 3)
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
     mean = hl.OutputBuffer(hl.Float(32), 3)
     variance = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        q = hl.BoundaryConditions.repeat_edge(g.quads)
-        first, second, m = hl.Func("first"), hl.Func("second"), hl.Func("m")
-        first[x, y, c] = q[x - 1, y, c] + q[x, y, c] + q[x + 1, y, c]
-        second[x, y, c] = q[x - 1, y, c] ** 2 + q[x, y, c] ** 2 + q[x + 1, y, c] ** 2
-        m[x, y, c] = (first[x, y - 1, c] + first[x, y, c] + first[x, y + 1, c]) * hl.f32(1 / 9)
-        square = (second[x, y - 1, c] + second[x, y, c] + second[x, y + 1, c]) * hl.f32(1 / 9)
-        g.mean[x, y, c] = m[x, y, c]
-        g.variance[x, y, c] = hl.max(square - m[x, y, c] * m[x, y, c], 0)
-        for out in (g.mean, g.variance):
-            out.parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
+        quads = quads_of(g.mosaic, g.red_row, g.red_column)
+        rows = box_rows(quads, w, h)
+        squares = hl.Func("squares")
+        squares[x, y, c] = quads[x, y, c] * quads[x, y, c]
+        square_rows = box_rows(squares, w, h)
+        mean = (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
+        square = (square_rows[x, y - 1, c] + square_rows[x, y, c] + square_rows[x, y + 1, c]) * hl.f32(1 / 9)
+        g.mean[x, y, c] = mean
+        g.variance[x, y, c] = hl.max(square - mean * mean, 0)
+        slide(g.mean, [])
+        slide(g.variance, [])
+        quads.compute_root().reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y, 16).vectorize(x, LANES)
 
 
-@hl.generator(name="merge_trust")
-class Trust:
-    """Reference mean and tolerance float32 [3, h, w] of 2 x 2 blocks, quads of the other frame (smoothed 3 x 3)
-    float32 [3, h, w], hand and local flow float32 [th, tw, 2], strictness ->
-    trust uint8 [2, h, w]: weight 0..255, and 1 where the local motion is the better one."""
+@hl.generator(name="merge_agreement")
+class Agreement:
+    """Reference mean and tolerance float32 [3, h, w] of 2 x 2 blocks, mean of the other frame float32 [3, h, w], hand and
+    local flow float32 [th, tw, 2], whether any tile moved apart -> float32 [3, h, w]: squared disagreement in units of
+    what noise and texture explain, and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
     tolerance = hl.InputBuffer(hl.Float(32), 3)
@@ -73,74 +104,81 @@ class Trust:
     hand = hl.InputBuffer(hl.Float(32), 3)
     local = hl.InputBuffer(hl.Float(32), 3)
     has_local = hl.InputScalar(hl.Int(32))
-    trust = hl.OutputBuffer(hl.UInt(8), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
         w, h = g.other.dim(0).extent(), g.other.dim(1).extent()
         u, v = hl.f32(2 * x + 1), hl.f32(2 * y + 1)
 
-        def disagreement(grid):
+        def motion(grid):
             field = hl.BoundaryConditions.repeat_edge(grid)
-            py = hl.f32(y) + 0.5 * tile_field(field, u, v, 0)
-            px = hl.f32(x) + 0.5 * tile_field(field, u, v, 1)
+            return tile_field(field, u, v, 0), tile_field(field, u, v, 1)
+
+        def disagreement(dy, dx):
+            py, px = hl.f32(y) + hl.f32(0.5) * dy, hl.f32(x) + hl.f32(0.5) * dx
             iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
             fy, fx = py - hl.f32(iy), px - hl.f32(ix)
-
-            def at(j, i, k):
-                return g.other[hl.clamp(ix + i, 0, w - 1), hl.clamp(iy + j, 0, h - 1), k]
-
+            x0, x1 = hl.clamp(ix, 0, w - 1), hl.clamp(ix + 1, 0, w - 1)
+            y0, y1 = hl.clamp(iy, 0, h - 1), hl.clamp(iy + 1, 0, h - 1)
             total = hl.f32(0)
             for k in range(3):
-                top = at(0, 0, k) * (1 - fx) + at(0, 1, k) * fx
-                bottom = at(1, 0, k) * (1 - fx) + at(1, 1, k) * fx
+                top = g.other[x0, y0, k] * (1 - fx) + g.other[x1, y0, k] * fx
+                bottom = g.other[x0, y1, k] * (1 - fx) + g.other[x1, y1, k] * fx
                 difference = top * (1 - fy) + bottom * fy - g.mean[x, y, k]
                 total += difference * difference / g.tolerance[x, y, k]
-            inside = (py > hl.f32(-0.5)) & (px > hl.f32(-0.5)) & (py < hl.f32(h) - hl.f32(0.5)) & (px < hl.f32(w) - hl.f32(0.5))
+            low = hl.f32(-0.5)
+            inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
             return hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9))
 
-        by_hand, by_local, is_local, raw = hl.Func("by_hand"), hl.Func("by_local"), hl.Func("is_local"), hl.Func("raw")
-        by_hand[x, y] = disagreement(g.hand)
-        by_local[x, y] = disagreement(g.local)
+        by_hand, by_local = motion(g.hand), motion(g.local)
+        hand_cost, local_cost = disagreement(*by_hand), disagreement(*by_local)
         # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
-        hand_cost, local_cost = hl.Expr(by_hand[x, y]), hl.Expr(by_local[x, y])
-        is_local[x, y] = (g.has_local != 0) & (hand_cost > hl.f32(1.5)) & (local_cost < hl.f32(0.7) * hand_cost)
-        best = hl.select(is_local[x, y], local_cost, hand_cost)
+        is_local = (g.has_local != 0) & (hand_cost > hl.f32(1.5)) & (local_cost < hl.f32(0.7) * hand_cost)
+        chosen = hl.Func("chosen")
+        pairs = zip((hand_cost, *by_hand), (local_cost, *by_local), strict=True)
+        chosen[x, y] = tuple(hl.select(is_local, own, hand) for hand, own in pairs)
+        g.out[x, y, c] = hl.select(c == 0, chosen[x, y][0], c == 1, chosen[x, y][1], chosen[x, y][2])
+
+        # Nothing of the local motion is computed where no tile has one.
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.specialize(g.has_local == 0)
+        chosen.compute_at(g.out, x).vectorize(x, LANES)
+
+
+@hl.generator(name="merge_trust")
+class Trust:
+    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim of a
+    moving thing goes with it."""
+
+    agreement = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.UInt(8), 2)
+
+    def generate(self):
+        g = self
+        w, h = g.agreement.dim(0).extent(), g.agreement.dim(1).extent()
+        raw, row = hl.Func("raw"), hl.Func("row")
         # 1 up to 2.4 times what noise explains, 0 from 4.6 times (the curve of Wronski et al. 2019, equation 7).
-        raw[x, y] = hl.clamp(12 * hl.fast_exp(-best) - hl.f32(0.12), 0, 1)
-        smallest = hl.Func("smallest")
-        clamped_x, clamped_y = hl.clamp(x, 0, w - 1), hl.clamp(y, 0, h - 1)
-        edge, row = hl.Func("edge"), hl.Func("row")
-        edge[x, y] = raw[clamped_x, clamped_y]
-        row[x, y] = hl.min(hl.min(edge[x - 1, y], edge[x, y]), edge[x + 1, y])
-        smallest[x, y] = hl.min(hl.min(row[x, y - 1], row[x, y]), row[x, y + 1])
-        g.trust[x, y, c] = hl.select(
-            c == 0, hl.u8(smallest[x, y] * 255 + 0.5), hl.u8(hl.select(is_local[x, y], 1, 0))
-        )
+        cost = g.agreement[hl.clamp(x, 0, w - 1), hl.clamp(y, 0, h - 1), 0]
+        raw[x, y] = hl.clamp(12 * hl.fast_exp(-cost) - hl.f32(0.12), 0, 1)
+        row[x, y] = hl.min(hl.min(raw[x - 1, y], raw[x, y]), raw[x + 1, y])
+        smallest = hl.min(hl.min(row[x, y - 1], row[x, y]), row[x, y + 1])
+        g.out[x, y] = hl.u8(smallest * 255 + hl.f32(0.5))
 
-        g.trust.bound(c, 0, 2).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
-        g.trust.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-        # Every disagreement is computed once a band: it costs 24 gathers.
-        raw.compute_at(g.trust, yi).store_at(g.trust, y).vectorize(x, LANES)
-        is_local.compute_at(g.trust, yi).store_at(g.trust, y).vectorize(x, LANES)
-        row.compute_at(g.trust, yi).store_at(g.trust, y).vectorize(x, LANES)
-
-
-def gaussian_taps(position, inverse):
-    """Weights of the three samples around a position 0..1 in its pixel (centre 0.5), exp(-inverse * distance^2)."""
-    return [hl.fast_exp(-inverse * (hl.f32(k) + 0.5 - position) ** 2) for k in (-1, 0, 1)]
+        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        row.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
+        raw.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
 
 
 @hl.generator(name="merge_gather_mosaic")
 class GatherMosaic:
-    """Add one frame: mosaic float32 [H, W], trust uint8 [2, H / 2, W / 2], flows float32 [th, tw, 2], red row and column,
-    inverse = 1 / (2 sigma^2), weight, clip (samples at or above are left out) and sums float32 [6, H, W]
-    (value x weight of R, G, B, then weights) -> sums, may be the same array."""
+    """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
+    blocks, red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or above are left out) and sums
+    float32 [6, H, W] (value x weight of R, G, B, then weights) -> sums, may be the same array."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
-    trust = hl.InputBuffer(hl.UInt(8), 3)
-    hand = hl.InputBuffer(hl.Float(32), 3)
-    local = hl.InputBuffer(hl.Float(32), 3)
+    trust = hl.InputBuffer(hl.UInt(8), 2)
+    agreement = hl.InputBuffer(hl.Float(32), 3)
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
     inverse = hl.InputScalar(hl.Float(32))
@@ -154,48 +192,39 @@ class GatherMosaic:
         w, h = g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent()
         tw, th = g.trust.dim(0).extent(), g.trust.dim(1).extent()
         tx, ty = hl.clamp(x // 2, 0, tw - 1), hl.clamp(y // 2, 0, th - 1)
-        is_local = g.trust[tx, ty, 1] != 0
-        hand = hl.BoundaryConditions.repeat_edge(g.hand)
-        local = hl.BoundaryConditions.repeat_edge(g.local)
-        u, v = hl.f32(x) + hl.f32(0.5), hl.f32(y) + hl.f32(0.5)
-        flow = hl.Func("flow")
-        flow[x, y, c] = hl.select(is_local, tile_field(local, u, v, c), tile_field(hand, u, v, c))
-        py, px = v + flow[x, y, 0], u + flow[x, y, 1]
-        # Whole frame positions stay inside by one pixel; trust is 0 beyond the border.
-        iy = hl.clamp(hl.i32(hl.floor(py)), 1, h - 2)
-        ix = hl.clamp(hl.i32(hl.floor(px)), 1, w - 2)
-        wy = gaussian_taps(hl.clamp(py - hl.f32(iy), -1, 2), g.inverse)
-        wx = gaussian_taps(hl.clamp(px - hl.f32(ix), -1, 2), g.inverse)
+        # In units of pixel centres. The four nearest samples are one of red, one of blue and two of green, always.
+        py, px = hl.f32(y) + g.agreement[tx, ty, 1], hl.f32(x) + g.agreement[tx, ty, 2]
+        iy = hl.clamp(hl.i32(hl.floor(py)), 0, h - 2)
+        ix = hl.clamp(hl.i32(hl.floor(px)), 0, w - 2)
+        dy, dx = hl.clamp(py - hl.f32(iy), -1, 2), hl.clamp(px - hl.f32(ix), -1, 2)
+        wy = [hl.fast_exp(-g.inverse * (hl.f32(k) - dy) ** 2) for k in (0, 1)]
+        wx = [hl.fast_exp(-g.inverse * (hl.f32(k) - dx) ** 2) for k in (0, 1)]
+        trust = hl.f32(g.trust[tx, ty]) * hl.f32(1 / 255) * g.weight
 
-        # Three columns and three rows fall into two parities each: 4 colour sites, summed before the colours are known.
-        def site(rows, columns):
-            value, weight = hl.f32(0), hl.f32(0)
-            for j in rows:
-                for i in columns:
-                    sample = g.mosaic[ix + (i - 1), iy + (j - 1)]
-                    k = hl.select(sample < g.clip, wy[j] * wx[i], 0)
-                    value, weight = value + k * sample, weight + k
-            return value, weight
+        value, weight = [[], []], [[], []]
+        for j in (0, 1):
+            for i in (0, 1):
+                sample = g.mosaic[ix + i, iy + j]
+                k = hl.select(sample < g.clip, trust * wy[j] * wx[i], 0)
+                value[j].append(k * sample)
+                weight[j].append(k)
+        on_red_row = ((iy ^ g.red_row) & 1) == 0
+        on_red_column = ((ix ^ g.red_column) & 1) == 0
 
-        centre, sides = (1,), (0, 2)
-        cc, cs, sc, ss = site(centre, centre), site(centre, sides), site(sides, centre), site(sides, sides)
-        on_red_row = ((iy - g.red_row) & 1) == 0
-        on_red_column = ((ix - g.red_column) & 1) == 0
+        def colours(v):
+            first = [hl.select(on_red_row, v[0][i], v[1][i]) for i in (0, 1)]
+            second = [hl.select(on_red_row, v[1][i], v[0][i]) for i in (0, 1)]
+            red, green_a = (hl.select(on_red_column, first[i], first[1 - i]) for i in (0, 1))
+            green_b, blue = (hl.select(on_red_column, second[i], second[1 - i]) for i in (0, 1))
+            return red, green_a + green_b, blue
 
-        def pick(k):
-            """Value (k = 0) or weight (k = 1) of red, green, blue."""
-            red = hl.select(on_red_row, hl.select(on_red_column, cc[k], cs[k]), hl.select(on_red_column, sc[k], ss[k]))
-            blue = hl.select(on_red_row, hl.select(on_red_column, ss[k], sc[k]), hl.select(on_red_column, cs[k], cc[k]))
-            return red, cc[k] + cs[k] + sc[k] + ss[k] - red - blue, blue
-
-        trust = hl.f32(g.trust[tx, ty, 0]) * hl.f32(1 / 255) * g.weight
-        added = [trust * part for k in (0, 1) for part in pick(k)]
+        added = [*colours(value), *colours(weight)]
         g.out[x, y, c] = g.sums[x, y, c] + hl.select(
             c == 0, added[0], c == 1, added[1], c == 2, added[2], c == 3, added[3], c == 4, added[4], added[5]
         )
 
+        # Bound by the four gathers and by the sums, which go once through memory; bands of rows run in parallel.
         g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-        flow.compute_at(g.out, x).vectorize(x, LANES).bound(c, 0, 2).unroll(c)
 
 
 @hl.generator(name="merge_finish")
