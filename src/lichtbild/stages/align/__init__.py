@@ -22,7 +22,8 @@ F32 = npt.NDArray[np.float32]
 TILE_PX = 32
 _KERNEL_TILE = 16
 _MATCH_TILE = 8
-_FILTER_NOISE = 0.09765625  # sum of squares of the [1 3 3 1] x [1 3 3 1] / 64 filter
+# Variance that white noise of the mosaic keeps in each level of the pyramid (tests/physics holds it to the filters).
+_LEVEL_NOISE = (0.01229, 0.00837, 0.00364, 0.00113, 0.000289)
 _MIN_LEVEL_PX = 48
 
 
@@ -96,20 +97,21 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
     noise = frame.noise
     site = wb if noise.n_channels == 3 else np.ones(1)
     share = np.array([0.25, 0.5, 0.25]) if noise.n_channels == 3 else np.ones(1)
-    alpha = _FILTER_NOISE * float(np.sum(share * site * np.asarray(noise.alpha)))
-    beta = _FILTER_NOISE * float(np.sum(share * site**2 * np.asarray(noise.beta)))
+    alpha = float(np.sum(share * site * np.asarray(noise.alpha)))
+    beta = float(np.sum(share * site**2 * np.asarray(noise.beta)))
 
     level = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.float32)
     call("align_luma_half", mosaic, gains, level)
-    levels = [level]
+    smooth = np.empty_like(level)
+    call("align_smooth", level, smooth)
+    levels = [smooth]
     while min(level.shape) >= 2 * _MIN_LEVEL_PX:
         level = np.empty((level.shape[0] // 2, level.shape[1] // 2), np.float32)
         call("align_halve", levels[-1], level)
         levels.append(level)
-    # Neighbouring pixels of a level share noise, so the next halving takes less than the filter's share of it away.
-    fall = 0.2 ** np.arange(len(levels))
+    kept = [_LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0) for i in range(len(levels))]
     floor = 1e-9
-    return Pyramid(tuple(levels), tuple(alpha * fall + floor), tuple(beta * fall + floor))
+    return Pyramid(tuple(levels), tuple(alpha * k + floor for k in kept), tuple(beta * k + floor for k in kept))
 
 
 def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None = None) -> Motion:

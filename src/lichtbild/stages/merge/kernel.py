@@ -129,21 +129,23 @@ class Agreement:
                 total += difference * difference / g.tolerance[x, y, k]
             low = hl.f32(-0.5)
             inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
-            return hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9))
+            found = hl.Func("found")
+            found[x, y] = (hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9)), dy, dx)
+            return found
 
-        by_hand, by_local = motion(g.hand), motion(g.local)
-        hand_cost, local_cost = disagreement(*by_hand), disagreement(*by_local)
+        by_hand, by_local = disagreement(*motion(g.hand)), disagreement(*motion(g.local))
+        hand, own = by_hand[x, y], by_local[x, y]
         # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
-        is_local = (g.has_local != 0) & (hand_cost > hl.f32(1.5)) & (local_cost < hl.f32(0.7) * hand_cost)
+        is_own = (g.has_local != 0) & (hand[0] > hl.f32(1.5)) & (own[0] < hl.f32(0.7) * hand[0])
         chosen = hl.Func("chosen")
-        pairs = zip((hand_cost, *by_hand), (local_cost, *by_local), strict=True)
-        chosen[x, y] = tuple(hl.select(is_local, own, hand) for hand, own in pairs)
+        chosen[x, y] = tuple(hl.select(is_own, own[k], hand[k]) for k in range(3))
         g.out[x, y, c] = hl.select(c == 0, chosen[x, y][0], c == 1, chosen[x, y][1], chosen[x, y][2])
 
         # Nothing of the local motion is computed where no tile has one.
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
         g.out.specialize(g.has_local == 0)
-        chosen.compute_at(g.out, x).vectorize(x, LANES)
+        for func in (by_hand, by_local, chosen):
+            func.compute_at(g.out, x).vectorize(x, LANES)
 
 
 @hl.generator(name="merge_trust")
