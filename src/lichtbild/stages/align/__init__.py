@@ -64,6 +64,8 @@ class Motion:
         bool [th, tw], where `local_px` is a motion of its own.
     mismatch
         float32 [th, tw], mean squared error over its expectation from noise, at the better of the two; 1 = noise alone.
+    doubt
+        float32 [th, tw], error of the hand's motion over what noise and texture explain; above 1 something moved apart.
     """
 
     hand: npt.NDArray[np.float64]
@@ -71,6 +73,7 @@ class Motion:
     local_px: F32
     is_local: npt.NDArray[np.bool_]
     mismatch: F32
+    doubt: F32
 
 
 def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
@@ -215,7 +218,8 @@ def _local_motion(reference: Pyramid, other: Pyramid, params: AlignParams, hand:
     hand_px = field.flow(hand, shape, 2.0)
     sums = normal_equations(reference, other, 0, hand_px / 2, is_smooth=True)
     mismatch, allowed = field.tile_mismatch(sums)
-    is_wrong = mismatch > allowed
+    doubt = mismatch / allowed
+    is_wrong = doubt > 1
     local_px = hand_px.copy()
     is_local = np.zeros((th, tw), np.bool_)
     if is_wrong.any() and params.local_search > 0 and len(reference.levels) >= 3:
@@ -228,7 +232,7 @@ def _local_motion(reference: Pyramid, other: Pyramid, params: AlignParams, hand:
         is_local = is_wrong & (own_mismatch < 0.6 * mismatch)
         local_px = np.where(is_local[..., None], searched, hand_px).astype(np.float32)
         mismatch = np.where(is_local, own_mismatch, mismatch).astype(np.float32)
-    return Motion(hand, hand_px, local_px, is_local, mismatch)
+    return Motion(hand, hand_px, local_px, is_local, mismatch, doubt)
 
 
 def _search(reference: Pyramid, other: Pyramid, params: AlignParams, hand: npt.NDArray[np.float64]) -> F32:

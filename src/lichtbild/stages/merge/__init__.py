@@ -31,11 +31,12 @@ class MergeParams(Params):
 
 @dataclass(frozen=True, eq=False)
 class Guide:
-    """What the reference looks like to the trust test: mean of 2 x 2 blocks over 3 x 3 of them and the squared
-    difference that noise and texture explain, float32 [3, H / 2, W / 2]."""
+    """What the reference looks like to the trust test, float32 [3, H / 2, W / 2] each: mean of 2 x 2 blocks over 3 x 3 of
+    them, variance of the difference of two such means from noise, and variance of the blocks from texture."""
 
     mean: F32
-    tolerance: F32
+    noise: F32
+    texture: F32
 
 
 class Merger:
@@ -88,8 +89,8 @@ class Merger:
         call("merge_mean_mosaic", frame.pixels, cfa.red_row, cfa.red_column, mean)
         agreement = np.empty_like(mean)
         call(
-            "merge_agreement", self._guide.mean, self._guide.tolerance, mean, motion.hand_px, motion.local_px,
-            int(motion.is_local.any()), agreement,
+            "merge_agreement", self._guide.mean, self._guide.noise, self._guide.texture, mean, motion.hand_px,
+            motion.local_px, _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
         )  # fmt: skip
         trust = np.empty(mean.shape[1:], np.uint8)
         call("merge_trust", agreement, trust)
@@ -118,7 +119,7 @@ class Merger:
         )  # fmt: skip
 
 
-TEXTURE=0.3
+
 def _guide(reference: Frame, params: MergeParams) -> Guide:
     cfa = reference.info.cfa
     assert cfa is not None
@@ -128,15 +129,27 @@ def _guide(reference: Frame, params: MergeParams) -> Guide:
     gain = None
     if reference.gain is not None:
         gain = np.moveaxis(sample_gain_grid(reference.gain, 2 * np.arange(h) + 1.0, 2 * np.arange(w) + 1.0), 2, 0)
-    samples = (1, 2, 1)
-    tolerance = np.empty_like(mean)
-    for k in range(3):
+    noise, texture = np.empty_like(mean), variance
+    for k, n_samples in enumerate((1, 2, 1)):
         g = np.float32(1) if gain is None else gain[k]
-        noise = (reference.noise.alpha[k] * g * np.maximum(mean[k], 0) + reference.noise.beta[k] * g * g) / samples[k]
-        texture = np.maximum(variance[k] - noise, 0)
-        # Both means carry a ninth of a block's noise; a residual motion of a fraction of a block moves texture by a part.
-        tolerance[k] = (noise * np.float32(2 / 9) + np.float32(TEXTURE) * texture) / params.strictness + np.float32(1e-9)
-    return Guide(mean, tolerance)
+        block = (reference.noise.alpha[k] * g * np.maximum(mean[k], 0) + reference.noise.beta[k] * g * g) / n_samples
+        texture[k] = np.maximum(variance[k] - block, 0)
+        # Both means carry a ninth of a block's noise.
+        noise[k] = block * np.float32(2 / 9 / params.strictness) + np.float32(1e-9)
+    return Guide(mean, noise, texture)
+
+
+KT=(1.0,0.05,0.7,0.3)
+def _tolerated_texture(doubt: F32) -> F32:
+    """Part of the texture's variance that may stand between two means of one thing, float32 [th, tw, 1].
+
+    Still texture differs between frames by what its samples alias: up to half of its variance. Where a tile or its
+    neighbour doubts the hand's motion, little of that is tolerated, or moving texture would pass for aliasing.
+    """
+    padded = np.pad(doubt, 1, mode="edge")
+    th, tw = doubt.shape
+    worst = np.max([padded[i : i + th, j : j + tw] for i in range(3) for j in range(3)], axis=0)
+    return np.asarray(KT[0] * KT[1] ** np.clip((worst - KT[2]) / KT[3], 0, 1), np.float32)[..., None]
 
 
 def _relative_weight(noise: NoiseModel, reference: NoiseModel, signal: float = 0.1) -> float:

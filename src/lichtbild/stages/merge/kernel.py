@@ -94,15 +94,18 @@ class GuideMosaic:
 
 @hl.generator(name="merge_agreement")
 class Agreement:
-    """Reference mean and tolerance float32 [3, h, w] of 2 x 2 blocks, mean of the other frame float32 [3, h, w], hand and
-    local flow float32 [th, tw, 2], whether any tile moved apart -> float32 [3, h, w]: squared disagreement in units of
-    what noise and texture explain, and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
+    """Mean of 2 x 2 blocks of the reference, its variance from noise and from texture, mean of the other frame, each
+    float32 [3, h, w]; hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1],
+    whether any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
+    and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
-    tolerance = hl.InputBuffer(hl.Float(32), 3)
+    noise = hl.InputBuffer(hl.Float(32), 3)
+    texture = hl.InputBuffer(hl.Float(32), 3)
     other = hl.InputBuffer(hl.Float(32), 3)
     hand = hl.InputBuffer(hl.Float(32), 3)
     local = hl.InputBuffer(hl.Float(32), 3)
+    tolerated = hl.InputBuffer(hl.Float(32), 3)
     has_local = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
@@ -115,6 +118,9 @@ class Agreement:
             field = hl.BoundaryConditions.repeat_edge(grid)
             return tile_field(field, u, v, 0), tile_field(field, u, v, 1)
 
+        part = hl.Func("part")
+        part[x, y] = tile_field(hl.BoundaryConditions.repeat_edge(g.tolerated), u, v, 0)
+
         def disagreement(dy, dx):
             py, px = hl.f32(y) + hl.f32(0.5) * dy, hl.f32(x) + hl.f32(0.5) * dx
             iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
@@ -126,7 +132,7 @@ class Agreement:
                 top = g.other[x0, y0, k] * (1 - fx) + g.other[x1, y0, k] * fx
                 bottom = g.other[x0, y1, k] * (1 - fx) + g.other[x1, y1, k] * fx
                 difference = top * (1 - fy) + bottom * fy - g.mean[x, y, k]
-                total += difference * difference / g.tolerance[x, y, k]
+                total += difference * difference / (g.noise[x, y, k] + part[x, y] * g.texture[x, y, k])
             low = hl.f32(-0.5)
             inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
             found = hl.Func("found")
@@ -144,7 +150,7 @@ class Agreement:
         # Nothing of the local motion is computed where no tile has one.
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
         g.out.specialize(g.has_local == 0)
-        for func in (by_hand, by_local, chosen):
+        for func in (part, by_hand, by_local, chosen):
             func.compute_at(g.out, x).vectorize(x, LANES)
 
 
