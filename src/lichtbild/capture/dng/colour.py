@@ -21,7 +21,7 @@ Xy = tuple[float, float]
 _OTHER = 255
 
 # CIE 015:2018, table T.3 (2 degree observer); EXIF LightSource codes.
-_TABULATED_XY: dict[int, Xy] = {
+TABULATED_XY: dict[int, Xy] = {
     17: (0.44758, 0.40745), 18: (0.34842, 0.35161), 19: (0.31006, 0.31616), 20: (0.33243, 0.34744),
     21: (0.31272, 0.32903), 22: (0.29903, 0.31488), 23: (0.34567, 0.35851),
 }  # fmt: skip
@@ -68,7 +68,7 @@ def read_colour(ifd0: Directory, reasons: list[str]) -> ColourCalibration | None
                     f"{name_of(light)} does not tell the light of {name_of(matrix)}: that matrix is left aside"
                 )
                 continue
-            xy = _TABULATED_XY[21]
+            xy = TABULATED_XY[21]
             reasons.append(f"{name_of(light)} is missing: {name_of(matrix)} is taken to be of D65")
         if xy in xys:
             reasons.append(f"{name_of(matrix)} has the light of an earlier matrix: left aside")
@@ -129,8 +129,8 @@ def _illuminant(ifd0: Directory, light: Tag, data: Tag) -> Xy | None:
     code = ifd0.integer(light, 0, 0, 65535)
     if code == _OTHER:
         return _illuminant_data(ifd0, data)
-    if code in _TABULATED_XY:
-        return _TABULATED_XY[code]
+    if code in TABULATED_XY:
+        return TABULATED_XY[code]
     return xy_of_temperature(_TEMPERATURES_K[code]) if code in _TEMPERATURES_K else None
 
 

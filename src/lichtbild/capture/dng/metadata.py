@@ -34,7 +34,7 @@ def read_exposure(directories: list[Directory], reasons: list[str]) -> Exposure:
             for ifd in directories:
                 found = optional(lambda ifd=ifd, tag=tag: ifd.floats(tag), None, reasons)  # type: ignore[misc]
                 if found and 0 < found[0] < 1e9:
-                    return found[0]
+                    return float(found[0])
         return None
 
     def apex(tag: Tag) -> float | None:
@@ -42,7 +42,7 @@ def read_exposure(directories: list[Directory], reasons: list[str]) -> Exposure:
             found = optional(lambda ifd=ifd: ifd.floats(tag), None, reasons)  # type: ignore[misc]
             # Of 0 it cannot be told whether it is meant or not filled in.
             if found and found[0] and abs(found[0]) < 30:
-                return found[0]
+                return float(found[0])
         return None
 
     time, aperture = number(Tag.EXPOSURE_TIME), number(Tag.F_NUMBER)

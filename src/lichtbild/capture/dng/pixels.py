@@ -130,7 +130,7 @@ def _is_plain(layout: Layout) -> bool:
 def _read_rows(file: TiffFile, layout: Layout, area: Area) -> Array:
     top, left, bottom, right = area
     pixels = np.empty((bottom - top, layout.width, layout.n_samples), np.uint16)
-    flat = memoryview(pixels.reshape(-1)).cast("B")
+    flat = memoryview(pixels.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     at, y = 0, top
     while y < bottom:
         j = y // layout.segment_height
@@ -197,7 +197,8 @@ def floats(raw: Array, order: str) -> npt.NDArray[np.float32]:
     """float32 of bytes uint8 [..., 2, 3 or 4], the last axis in byte order `order`."""
     if raw.shape[-1] == 3:
         big = raw if order == ">" else raw[..., ::-1]
-        return _float24(big[..., 0].astype(np.uint32) << 16 | big[..., 1].astype(np.uint32) << 8 | big[..., 2])
+        wide = big.astype(np.uint32)
+        return _float24(np.asarray(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], np.uint32))
     numbers = np.ascontiguousarray(raw).view(f"{order}f{raw.shape[-1]}")[..., 0]
     with np.errstate(all="ignore"):
         return numbers.astype(np.float32)

@@ -96,6 +96,14 @@ def _jpeg(data: bytes, where: str) -> Picture:
         return np.asarray(picture.convert("RGB"), np.uint8)
 
 
+def decode_jpeg_preview(data: bytes, where: str) -> Picture | None:
+    """A JPEG as sRGB uint8 [h, w, 3] of about 1024 px; None where it is damaged."""
+    try:
+        return _jpeg(data, where)
+    except (LichtbildError, OSError, ValueError, SyntaxError):
+        return None
+
+
 def _plain(data: bytes, candidate: Candidate) -> Picture:
     picture = np.frombuffer(data, np.uint8).reshape(candidate.height, candidate.width, 3)
     step = max(1, max(picture.shape) // WANTED_PX)

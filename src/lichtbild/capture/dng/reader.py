@@ -23,6 +23,7 @@ T = TypeVar("T")
 _NEWEST = (1, 7, 1, 0)
 _MAIN_PICTURE = 0
 _MAX_MASKED_SAMPLES = 64_000_000
+_NO_MASKS: list[Area] = []
 
 
 def open_dng(path: str | Path) -> FrameSource:
@@ -45,11 +46,11 @@ def open_dng(path: str | Path) -> FrameSource:
         If a tag that the pixels cannot be understood without is missing, out of range, or contradicts another.
     """
     path = Path(path)
-    return _guarded(path, lambda: _open(path))
+    return guarded(path, lambda: _open(path))
 
 
-def _guarded(path: Path, work: Callable[[], T]) -> T:
-    """`work`, with every surprise told as a file that cannot be read: nobody needs a traceback for a damaged file."""
+def guarded(path: Path, work: Callable[[], T]) -> T:
+    """The result of `work`; every surprise becomes a file that cannot be read."""
     try:
         return work()
     except LichtbildError:
@@ -79,10 +80,10 @@ def _open(path: Path) -> FrameSource:
         found = preview.candidates(d for d in directories if d is not raw)
 
     def read() -> npt.NDArray[Any]:
-        return _guarded(path, lambda: _pixels(path, size, layout, area))
+        return guarded(path, lambda: _pixels(path, size, layout, area))
 
     def read_preview() -> npt.NDArray[Any] | None:
-        return _guarded(path, lambda: _preview(path, found)) if found else None
+        return guarded(path, lambda: _preview(path, found)) if found else None
 
     return FrameSource(info, read, read_preview)
 
@@ -195,7 +196,7 @@ def _with_masked_black(
     file: TiffFile, raw: Directory, layout: Layout, area: Area, levels: Levels, period: int, reasons: list[str]
 ) -> Levels:
     """`levels` with the black of the masked pixels, where it can be measured."""
-    masks = colour.optional(lambda: masked_areas(raw, layout), [], reasons)
+    masks = colour.optional(lambda: masked_areas(raw, layout), _NO_MASKS, reasons)
     n_samples = layout.height * layout.width * layout.n_samples
     if not masks or layout.n_samples > 1 or n_samples > _MAX_MASKED_SAMPLES or pixel_type(layout) is not np.uint16:
         reasons.append("BlackLevel is missing and the masked pixels cannot be used: 0, as the specification has it")

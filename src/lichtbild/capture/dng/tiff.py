@@ -81,9 +81,11 @@ class TiffFile:
         Binary file, open for reading and seeking.
     name
         File name for messages.
+    magics
+        Magic numbers that count as TIFF beside 42 and BigTIFF's 43: vendors have their own.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, magics: tuple[int, ...] = ()) -> None:
         self.stream, self.name = stream, name
         self.size = stream.seek(0, os.SEEK_END)
         self._seen: set[int] = set()
@@ -91,7 +93,7 @@ class TiffFile:
         head = self.read(0, min(16, self.size))
         self.order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
         magic = struct.unpack(self.order + "H", head[2:4])[0] if self.order and len(head) >= 8 else 0
-        if magic == 42:
+        if magic == 42 or magic in magics:
             self.is_big, self.first_directory = False, struct.unpack(self.order + "I", head[4:8])[0]
         elif magic == 43 and len(head) == 16 and struct.unpack(self.order + "HH", head[4:8]) == (8, 0):
             self.is_big, self.first_directory = True, struct.unpack(self.order + "Q", head[8:16])[0]
@@ -212,7 +214,9 @@ class Directory:
         numbers = np.frombuffer(self.raw(tag), self.file.order + TYPES[entry.kind][0])
         if entry.kind in (_RATIONAL, _SRATIONAL):
             pairs = numbers.reshape(-1, 2).astype(np.float64)
-            return np.divide(pairs[:, 0], pairs[:, 1], out=np.full(len(pairs), np.nan), where=pairs[:, 1] != 0)
+            quotient = np.full(len(pairs), np.nan)
+            np.divide(pairs[:, 0], pairs[:, 1], out=quotient, where=pairs[:, 1] != 0)
+            return quotient
         if entry.kind in _INTEGERS:
             if numbers.dtype.itemsize == 8 and numbers.dtype.kind == "u" and np.any(numbers > np.iinfo(np.int64).max):
                 raise self.wrong(tag, "a number beyond 63 bits")
