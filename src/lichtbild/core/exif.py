@@ -254,8 +254,7 @@ def serialise(chain: list[Directory], order: str = "<") -> list[bytes]:
     pieces: list[bytes] = []
     for directory, entries in zip(directories, encoded, strict=True):
         for tag, below in directory.children.items():
-            kind = IFD if tag == 330 else LONG
-            entries[tag] = (kind, *encode_value(kind, tuple(position[id(d)] for d in below), order))
+            entries[tag] = (LONG, *encode_value(LONG, tuple(position[id(d)] for d in below), order))
         for (offset_tag, _), data in directory.segments.items():
             offsets = []
             for piece in data:

@@ -1,34 +1,24 @@
-"""The compiled kernels. The fastest module that this processor can run is imported at the first call, not before."""
+"""The compiled kernels: one extension module, imported at the first call and not before."""
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from lichtbild.core.errors import LichtbildError
-
-# Fastest first; a source build has only `_kernels`, compiled for its host. Feature names are NumPy's.
-MODULES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("_kernels_avx512", ("AVX512_SKX",)),
-    ("_kernels_avx2", ("AVX2", "FMA3", "F16C")),
-    ("_kernels", ()),
-)
 
 
 @functools.cache
 def module() -> ModuleType:
-    """The compiled extension that fits this processor best."""
-    from numpy._core._multiarray_umath import __cpu_features__ as features
-
-    for name, needs in MODULES:
-        if all(features.get(n, False) for n in needs) and importlib.util.find_spec(f"lichtbild.{name}"):
-            return importlib.import_module(f"lichtbild.{name}")
-    raise LichtbildError("the compiled kernels are missing", hint="pip install --force-reinstall lichtbild")
+    """The compiled extension. Each of its kernels holds code for several processors where it comes from a wheel."""
+    try:
+        return importlib.import_module("lichtbild._kernels")
+    except ImportError as error:
+        raise LichtbildError(
+            f"the compiled kernels cannot be loaded ({error})", hint="pip install --force-reinstall lichtbild"
+        ) from error
 
 
 def call(name: str, *arguments: Any) -> None:
@@ -37,9 +27,8 @@ def call(name: str, *arguments: Any) -> None:
     Raises
     ------
     TypeError
-        If an array is not C-contiguous.
+        If an array is not C-contiguous, or has another element type than the kernel takes.
+    ValueError
+        If an array has another number of dimensions or is smaller than what the kernel reads.
     """
-    for k, argument in enumerate(arguments):
-        if isinstance(argument, np.ndarray) and not argument.flags.c_contiguous:
-            raise TypeError(f"argument {k} of kernel {name} is not contiguous")
     getattr(module(), name)(*arguments)

@@ -1,0 +1,1 @@
+"""Measured quality: pictures of charts, and pictures beside their truth."""

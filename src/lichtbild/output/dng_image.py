@@ -1,0 +1,131 @@
+"""Pixels of a raw image as TIFF segments: uncompressed strips, or lossless JPEG tiles in the form all readers take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core import exif
+
+Pixels = npt.NDArray[Any]
+
+UNCOMPRESSED, JPEG = 1, 7
+TILE_PX = 512
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How numbers are stored: uint = clip(round(value * scale + offset)).
+
+    `scale` None: the pixels are integers already and stored as they are.
+    """
+
+    scale: float | None = None
+    offset: float = 0.0
+
+
+def quantised(part: Pixels, storage: Storage) -> Pixels:
+    """`part` ([h, w] or [h, w, n_planes]) as the unsigned integers of the file; NaN becomes 0."""
+    if storage.scale is None:
+        return part
+    numbers = part * np.float32(storage.scale)
+    numbers += np.float32(storage.offset + 0.5)
+    # fmax and fmin, not clip: they drop a NaN instead of passing it on to an undefined integer.
+    np.fmax(numbers, 0, out=numbers)
+    np.fmin(numbers, 65535, out=numbers)
+    return numbers.astype(np.uint16)
+
+
+def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.Directory:
+    """A directory with the size, layout and segments of a raw image.
+
+    Parameters
+    ----------
+    pixels
+        uint8 or uint16, or float32 with `storage.scale`; [H, W] or [H, W, 3].
+    compress
+        Lossless JPEG tiles; else plain strips. Images of 8 bits or 16 columns and less are never compressed.
+    """
+    height, width = pixels.shape[:2]
+    n_planes = pixels.shape[2] if pixels.ndim == 3 else 1
+    bits = 8 if pixels.dtype == np.uint8 else 16
+    directory = exif.Directory({
+        254: (exif.LONG, 0),
+        256: (exif.LONG, width),
+        257: (exif.LONG, height),
+        258: (exif.SHORT, (bits,) * n_planes),
+        277: (exif.SHORT, n_planes),
+        284: (exif.SHORT, 1),
+    })  # fmt: skip
+    if compress and bits == 16 and width > 16:
+        tile_height, tile_width = _tile_side(height), _tile_side(width, most=width)
+        directory.entries |= {259: (exif.SHORT, JPEG), 322: (exif.LONG, tile_width), 323: (exif.LONG, tile_height)}
+        corners = [(y, x) for y in range(0, height, tile_height) for x in range(0, width, tile_width)]
+
+        def tile(corner: tuple[int, int]) -> bytes:
+            y, x = corner
+            part = quantised(pixels[y : y + tile_height, x : x + tile_width], storage)
+            return lossless_jpeg(_filled(part, tile_height, tile_width))
+
+        directory.segments[324, 325] = _parallel(tile, corners)
+        return directory
+    # Strips of about 1 MB, so that the conversion to integers stays in the cache.
+    rows = max(1, min(height, (1 << 20) // (width * n_planes * bits // 8)))
+    directory.entries |= {259: (exif.SHORT, UNCOMPRESSED), 278: (exif.LONG, rows)}
+
+    def strip(top: int) -> bytes:
+        part = quantised(pixels[top : top + rows], storage)
+        return part.astype(part.dtype.newbyteorder("<"), copy=False).tobytes()
+
+    directory.segments[273, 279] = _parallel(strip, list(range(0, height, rows)))
+    return directory
+
+
+def lossless_jpeg(tile: Pixels) -> bytes:
+    """Lossless JPEG (ITU-T T.81 process 14, predictor 1) of a uint16 tile [h, w] or [h, w, 3].
+
+    A mosaic is coded as two components of half the width: neighbours of one colour predict each other, and this is the
+    only layout that LibRaw, RawTherapee, darktable and Adobe's SDK all take.
+    """
+    import imagecodecs
+
+    if tile.ndim == 2:
+        tile = tile.reshape(tile.shape[0], tile.shape[1] // 2, 2)
+    return bytes(imagecodecs.jpeg8_encode(tile, lossless=True, predictor=1, bitspersample=16))
+
+
+def _tile_side(side: int, most: int | None = None) -> int:
+    """A multiple of 16 (as TIFF asks) near 512 that wastes little at the far edge.
+
+    LibRaw reads a tile that is wider than the picture askew: `most` forbids it.
+    """
+    n_tiles = max(1, round(side / TILE_PX))
+    length = 16 * math.ceil(side / n_tiles / 16)
+    return length if most is None or length <= most else 16 * math.ceil(side / (n_tiles + 1) / 16)
+
+
+def _filled(part: Pixels, height: int, width: int) -> Pixels:
+    """`part` enlarged to a whole tile by repeating its last two rows and columns, which keeps a mosaic's phase."""
+    if part.shape[:2] == (height, width):
+        return np.ascontiguousarray(part)
+    rows, columns = (_repeating(n, m) for n, m in zip(part.shape[:2], (height, width), strict=True))
+    return np.ascontiguousarray(part[rows[:, None], columns[None, :]])
+
+
+def _repeating(n: int, wanted: int) -> npt.NDArray[np.intp]:
+    index = np.arange(wanted)
+    return np.where(index < n, index, n - 2 + (index - n) % 2 if n >= 2 else 0)
+
+
+def _parallel(work: Callable[[Any], bytes], items: list[Any]) -> list[bytes]:
+    """`work` on every item, in order; the codecs release the interpreter."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(work, items))
