@@ -53,7 +53,7 @@ def open_raw(path: str | Path) -> FrameSource:
     Parameters
     ----------
     path
-        A file that LibRaw knows, with a Bayer or a monochrome sensor. Its decoders are not hardened as ours for DNG are.
+        A file that LibRaw knows, with a Bayer or a monochrome sensor. Its decoders are less hardened than ours.
 
     Raises
     ------
@@ -139,14 +139,13 @@ def _info(
         raise UnreadableFile(f"a picture of {shape[1]} x {shape[0]} pixels", where=path)
     levels = _levels(path, raw, sites, reasons)
     make, model, lens = names
+    unique = model if model.lower().startswith(make.lower()) else f"{make} {model}"
     reasons.append("vendor raw files carry no noise model")
     return FrameInfo(
         name=path.name,
         shape=shape,
         kind="mosaic" if cfa else "monochrome",
-        camera=Camera(
-            make, model, f"{make} {model}".strip(), lens or _lens(raw), _colour(raw, reasons) if cfa else None
-        ),
+        camera=Camera(make, model, unique, lens or _lens(raw), _colour(raw, reasons) if cfa else None),
         exposure=_exposure(raw, exposure),
         cfa=cfa,
         levels=levels,
@@ -221,7 +220,9 @@ def _exposure(raw: Any, own: Exposure) -> Exposure:
 
     def number(mine: float | None, name: str) -> float | None:
         value = float(getattr(other, name, 0) or 0)
-        return mine if mine is not None else value if math.isfinite(value) and value > 0 else None
+        # LibRaw gives 1 for APEX values that were never filled in.
+        is_told = math.isfinite(value) and value > 0 and value != 1
+        return mine if mine is not None else value if is_told else None
 
     captured = own.captured_s
     stamp = getattr(other, "timestamp", None)
