@@ -44,7 +44,6 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff format
 
 docs: $(STAMPS)/docs $(STAMPS)/installed
-	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict
 
 bench: $(STAMPS)/installed $(STAMPS)/tests

@@ -1,0 +1,219 @@
+"""Hot and dead pixels: found in one frame by the noise model, and in a burst because they stay on the sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core import native
+from lichtbild.core.domain import Domain
+from lichtbild.core.errors import DomainError, ShapeError
+from lichtbild.core.frame import GAIN_STEP_PX, Frame
+from lichtbild.core.params import Params, param
+from lichtbild.stages.linearise import bad_pixels, spatial_gain
+
+__all__ = ["DefectFacts", "DefectParams", "analyse", "repair"]
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+MIN_SIZE_PX = 8
+# Part of its excess that the four direct neighbours of a point light show together: a pixel's aperture behind the
+# sharpest lens (PSF sigma 0.45 px) gives 0.7 in one colour, 0.1 to 0.7 through the other filters. Dark points so small
+# are seldom, so more is asked of them before they are believed.
+SPREAD_HOT = 0.15
+SPREAD_DEAD = 0.3
+# Excess as a part of the neighbours' level, below which nobody sees it; and of the neighbours' own range, since where
+# they differ much among themselves a pixel that differs too is texture.
+CONTRAST_HOT = 0.15
+CONTRAST_DEAD = 0.3
+TEXTURE = 0.5
+THRESHOLDS = (TEXTURE, CONTRAST_HOT, CONTRAST_DEAD, SPREAD_HOT, SPREAD_DEAD)
+
+
+@dataclass(frozen=True)
+class DefectParams(Params):
+    """What a user can set about hot pixels."""
+
+    sigmas: float = param(
+        4.5, "how far a pixel must stand out of its neighbours to be repaired", unit="sigma", low=3.0, high=50.0
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class DefectFacts:
+    """Pixels of the sensor that are hot or dead in this burst.
+
+    Parameters
+    ----------
+    rows, columns
+        intp [n], px of the mosaic.
+    n_frames
+        Frames they were found in.
+    """
+
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    n_frames: int = 0
+
+    @classmethod
+    def none(cls) -> DefectFacts:
+        return cls(np.empty(0, np.intp), np.empty(0, np.intp))
+
+
+def repair(frame: Frame, facts: DefectFacts | None = None, params: DefectParams | None = None) -> Frame:
+    """Replace hot and dead pixels: those of `facts`, and those that stand out in this frame alone.
+
+    Edges, texture and stars stay: a pixel is only replaced when its direct neighbours, which see through other filters,
+    show nothing of its excess, as no lens can do. Fails for defects of two touching pixels (seldom) and for lights of
+    one pure colour in a single frame.
+
+    Parameters
+    ----------
+    frame
+        Linear MOSAIC float32 [H, W]; Bayer or monochrome.
+    facts
+        From `analyse`; None: from this frame alone.
+
+    Returns
+    -------
+    A new frame; noise and gain unchanged.
+
+    Raises
+    ------
+    DomainError
+        If the mosaic is still stored numbers or quad-Bayer.
+
+    Notes
+    -----
+    Cost: one pass over the pixels.
+    """
+    _check(frame)
+    settings = params or DefectParams()
+    if min(frame.shape) < MIN_SIZE_PX:
+        return frame
+    alpha, beta = variance_grids(frame)
+    mosaic = np.ascontiguousarray(frame.pixels)
+    out = np.empty_like(mosaic)
+    native.call("defects_repair", mosaic, alpha, beta, settings.sigmas, *THRESHOLDS, out)
+    if facts is not None and facts.rows.size:
+        if facts.rows.max() >= frame.shape[0] or facts.columns.max() >= frame.shape[1]:
+            raise ShapeError("the facts about defects are of a larger sensor", where=frame.info.name)
+        out[facts.rows, facts.columns] = bad_pixels.interpolate(out, facts.rows, facts.columns, frame.info.cfa)
+    return frame.replaced(pixels=out)
+
+
+def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> DefectFacts:
+    """Hot and dead pixels that stand at the same place of the sensor in all `frames`.
+
+    Averaging the evidence over frames finds what one frame's noise hides, and what moves with the scene (a star, a
+    reflection) does not stay. Of a burst from a tripod the neighbours' part still tells stars from defects.
+
+    Parameters
+    ----------
+    frames
+        1 to about 5 linear MOSAIC frames of one burst (more add little).
+
+    Returns
+    -------
+    Their places. Cost: one pass over the first frame's pixels, and a look at the candidates in the others.
+    """
+    if not frames:
+        return DefectFacts.none()
+    settings = params or DefectParams()
+    for frame in frames:
+        _check(frame)
+        if frame.shape != frames[0].shape:
+            raise ShapeError("frames of a burst differ in size", where=frame.info.name)
+    if min(frames[0].shape) < MIN_SIZE_PX:
+        return DefectFacts.none()
+    rows, columns = _candidates(frames[0], min(settings.sigmas, 3.0))
+    above = np.zeros((len(frames), rows.size))
+    below, around, level_high, level_low, variance = (np.zeros_like(above) for _ in range(5))
+    for k, frame in enumerate(frames):
+        above[k], below[k], around[k], level_high[k], level_low[k] = evidence_at(frame.pixels, rows, columns)
+        alpha, beta = variance_grids(frame)
+        site = 2 * (rows % 2) + columns % 2
+        block = (rows // GAIN_STEP_PX, columns // GAIN_STEP_PX, site)
+        variance[k] = alpha[block] * np.maximum(np.where(above[k] > 0, level_high[k], level_low[k]), 0) + beta[block]
+    sigma = np.sqrt(variance.mean(axis=0) / len(frames))
+
+    span = (level_high - level_low).mean(axis=0)
+
+    def stays(excess: Array, level: Array, spread: Array, contrast: float, most: float) -> npt.NDArray[np.bool_]:
+        mean = excess.mean(axis=0)
+        is_steady = excess.min(axis=0) > 0.3 * mean - 3 * sigma * np.sqrt(len(frames))
+        is_clear = (mean > settings.sigmas * sigma) & (mean > contrast * np.abs(level.mean(axis=0)))
+        is_clear &= mean > TEXTURE * span
+        return np.asarray(is_clear & is_steady & (spread.mean(axis=0) < most * mean))
+
+    bad = stays(above, level_high, around, CONTRAST_HOT, SPREAD_HOT)
+    bad |= stays(below, level_low, -around, CONTRAST_DEAD, SPREAD_DEAD)
+    return DefectFacts(rows[bad], columns[bad], len(frames))
+
+
+def _check(frame: Frame) -> None:
+    frame.require(Domain.MOSAIC)
+    if frame.info.levels is not None or frame.pixels.dtype != np.float32:
+        raise DomainError("defects are looked for in linear light", where=frame.info.name, hint="linearise first")
+    if frame.info.cfa is not None and frame.info.cfa.quad != 1:
+        raise DomainError(
+            "defects are looked for in a Bayer mosaic", where=frame.info.name, hint="bin or remosaic first"
+        )
+
+
+def variance_grids(frame: Frame) -> tuple[Floats, Floats]:
+    """alpha and beta of variance = alpha * level + beta for the four sites of a 2x2 cell in blocks of 16 px, float32
+    [ceil(H/16), ceil(W/16), 4]."""
+    blocks = (-(-frame.shape[0] // GAIN_STEP_PX), -(-frame.shape[1] // GAIN_STEP_PX))
+    cfa = frame.info.cfa
+    colours = np.zeros(4, np.intp) if cfa is None else np.array(cfa.colours).ravel()
+    if frame.gain is None:
+        gain: Floats = np.ones((*blocks, 4), np.float32)
+    else:
+        nodes = spatial_gain.site_grid(frame.gain, cfa)
+        gain = np.asarray((nodes[:-1, :-1] + nodes[1:, :-1] + nodes[:-1, 1:] + nodes[1:, 1:]) / 4, np.float32)
+    n = float(np.mean(frame.n_effective))
+    alpha = np.asarray(frame.noise.alpha)[colours % frame.noise.n_channels] / n
+    beta = np.asarray(frame.noise.beta)[colours % frame.noise.n_channels] / n
+    return (
+        np.ascontiguousarray(alpha * gain, np.float32),
+        np.ascontiguousarray(beta * gain * gain, np.float32),
+    )
+
+
+def _candidates(frame: Frame, sigmas: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Places where one frame alone gives a first suspicion, without asking the neighbours."""
+    alpha, beta = variance_grids(frame)
+    mosaic = np.ascontiguousarray(frame.pixels)
+    out = np.empty_like(mosaic)
+    native.call("defects_repair", mosaic, alpha, beta, sigmas, TEXTURE / 2, 0.0, 0.0, np.inf, np.inf, out)
+    rows, columns = np.nonzero(out != mosaic)
+    return rows, columns
+
+
+def evidence_at(
+    mosaic: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.float64], ...]:
+    """What the kernel weighs, at some pixels: excess above the largest and below the smallest of the eight neighbours
+    of the same site, excess of the direct neighbours, and that largest and smallest, float64 [n] each."""
+
+    def at(dr: int, dc: int) -> npt.NDArray[np.float64]:
+        r = _mirrored(rows + dr, mosaic.shape[0])
+        return np.asarray(mosaic[r, _mirrored(columns + dc, mosaic.shape[1])], np.float64)
+
+    ring = np.stack([at(dr, dc) for dr in (-2, 0, 2) for dc in (-2, 0, 2) if dr or dc])
+    high, low, here = ring.max(axis=0), ring.min(axis=0), at(0, 0)
+    beside = at(0, -1) + at(0, 1) + at(-1, 0) + at(1, 0)
+    beyond = at(0, -3) + at(0, 3) + at(-3, 0) + at(3, 0)
+    beyond += sum((at(dr, dc) for dr, dc in ((-2, -1), (-2, 1), (2, -1), (2, 1))), np.zeros(rows.size))
+    beyond += sum((at(dr, dc) for dr, dc in ((-1, -2), (-1, 2), (1, -2), (1, 2))), np.zeros(rows.size))
+    return here - high, low - here, beside - beyond / 3, high, low
+
+
+def _mirrored(index: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:
+    index = np.abs(index)
+    return np.where(index >= length, 2 * (length - 1) - index, index)
