@@ -47,6 +47,36 @@ def slide(out, funcs):
         func.compute_at(out, yi).store_at(out, y).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
 
 
+def quads_of_rgb(rgb):
+    """Func (x, y, c): mean of each 2 x 2 block of an RGB image."""
+    quads = hl.Func("quads")
+    block = rgb[c, 2 * x, 2 * y] + rgb[c, 2 * x + 1, 2 * y] + rgb[c, 2 * x, 2 * y + 1] + rgb[c, 2 * x + 1, 2 * y + 1]
+    quads[x, y, c] = hl.f32(0.25) * block
+    return quads
+
+
+def box_mean(rows):
+    return (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
+
+
+def define_mean(quads, w, h, mean):
+    """Mean of blocks over 3 x 3 of them."""
+    rows = box_rows(quads, w, h)
+    mean[x, y, c] = box_mean(rows)
+    slide(mean, [rows, quads])
+
+
+def define_guide(quads, w, h, mean, variance):
+    """Mean and variance of blocks over 3 x 3 of them."""
+    rows, squares = box_rows(quads, w, h), hl.Func("squares")
+    squares[x, y, c] = quads[x, y, c] * quads[x, y, c]
+    mean[x, y, c] = box_mean(rows)
+    variance[x, y, c] = hl.max(box_mean(box_rows(squares, w, h)) - box_mean(rows) * box_mean(rows), 0)
+    slide(mean, [])
+    slide(variance, [])
+    quads.compute_root().reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y, 16).vectorize(x, LANES)
+
+
 @hl.generator(name="merge_mean_mosaic")
 class MeanMosaic:
     """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W / 2]."""
@@ -59,10 +89,19 @@ class MeanMosaic:
     def generate(self):
         g = self
         w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
-        quads = quads_of(g.mosaic, g.red_row, g.red_column)
-        rows = box_rows(quads, w, h)
-        g.mean[x, y, c] = (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
-        slide(g.mean, [rows, quads])
+        define_mean(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean)
+
+
+@hl.generator(name="merge_mean_rgb")
+class MeanRgb:
+    """rgb float32 [H, W, 3] -> as MeanMosaic."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    mean = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        define_mean(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean)
 
 
 @hl.generator(name="merge_guide_mosaic")
@@ -78,18 +117,20 @@ class GuideMosaic:
     def generate(self):
         g = self
         w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
-        quads = quads_of(g.mosaic, g.red_row, g.red_column)
-        rows = box_rows(quads, w, h)
-        squares = hl.Func("squares")
-        squares[x, y, c] = quads[x, y, c] * quads[x, y, c]
-        square_rows = box_rows(squares, w, h)
-        mean = (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
-        square = (square_rows[x, y - 1, c] + square_rows[x, y, c] + square_rows[x, y + 1, c]) * hl.f32(1 / 9)
-        g.mean[x, y, c] = mean
-        g.variance[x, y, c] = hl.max(square - mean * mean, 0)
-        slide(g.mean, [])
-        slide(g.variance, [])
-        quads.compute_root().reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y, 16).vectorize(x, LANES)
+        define_guide(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean, g.variance)
+
+
+@hl.generator(name="merge_guide_rgb")
+class GuideRgb:
+    """rgb float32 [H, W, 3] -> as GuideMosaic."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    mean = hl.OutputBuffer(hl.Float(32), 3)
+    variance = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        define_guide(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean, g.variance)
 
 
 @hl.generator(name="merge_agreement")
@@ -178,6 +219,21 @@ class Trust:
         raw.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
 
 
+def landing(trust, agreement, w, h, g):
+    """Where output pixel (x, y) lies in a frame: the sample left above it, the weights of the two columns and rows around
+    it by the Gaussian of the gather kernel, and the trust that multiplies them."""
+    tw, th = trust.dim(0).extent(), trust.dim(1).extent()
+    tx, ty = hl.clamp(x // 2, 0, tw - 1), hl.clamp(y // 2, 0, th - 1)
+    # In units of pixel centres. The four nearest samples of a mosaic are one of red, one of blue, two of green, always.
+    py, px = hl.f32(y) + agreement[tx, ty, 1], hl.f32(x) + agreement[tx, ty, 2]
+    iy = hl.clamp(hl.i32(hl.floor(py)), 0, h - 2)
+    ix = hl.clamp(hl.i32(hl.floor(px)), 0, w - 2)
+    dy, dx = hl.clamp(py - hl.f32(iy), -1, 2), hl.clamp(px - hl.f32(ix), -1, 2)
+    wy = [hl.fast_exp(-g.inverse * (hl.f32(k) - dy) ** 2) for k in (0, 1)]
+    wx = [hl.fast_exp(-g.inverse * (hl.f32(k) - dx) ** 2) for k in (0, 1)]
+    return ix, iy, wx, wy, hl.f32(trust[tx, ty]) * hl.f32(1 / 255) * g.weight
+
+
 @hl.generator(name="merge_gather_mosaic")
 class GatherMosaic:
     """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
@@ -197,18 +253,7 @@ class GatherMosaic:
 
     def generate(self):
         g = self
-        w, h = g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent()
-        tw, th = g.trust.dim(0).extent(), g.trust.dim(1).extent()
-        tx, ty = hl.clamp(x // 2, 0, tw - 1), hl.clamp(y // 2, 0, th - 1)
-        # In units of pixel centres. The four nearest samples are one of red, one of blue and two of green, always.
-        py, px = hl.f32(y) + g.agreement[tx, ty, 1], hl.f32(x) + g.agreement[tx, ty, 2]
-        iy = hl.clamp(hl.i32(hl.floor(py)), 0, h - 2)
-        ix = hl.clamp(hl.i32(hl.floor(px)), 0, w - 2)
-        dy, dx = hl.clamp(py - hl.f32(iy), -1, 2), hl.clamp(px - hl.f32(ix), -1, 2)
-        wy = [hl.fast_exp(-g.inverse * (hl.f32(k) - dy) ** 2) for k in (0, 1)]
-        wx = [hl.fast_exp(-g.inverse * (hl.f32(k) - dx) ** 2) for k in (0, 1)]
-        trust = hl.f32(g.trust[tx, ty]) * hl.f32(1 / 255) * g.weight
-
+        ix, iy, wx, wy, trust = landing(g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g)
         value, weight = [[], []], [[], []]
         for j in (0, 1):
             for i in (0, 1):
@@ -235,10 +280,64 @@ class GatherMosaic:
         g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
-@hl.generator(name="merge_finish")
-class Finish:
-    """sums float32 [6, H, W], white balance of R, G, B, sharpen (0..1) and inverse of the gather kernel ->
-    camera_rgb float32 [H, W, 3].
+@hl.generator(name="merge_gather_rgb")
+class GatherRgb:
+    """As GatherMosaic for rgb float32 [H, W, 3] and sums float32 [4, H, W] (R, G, B, weight)."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    trust = hl.InputBuffer(hl.UInt(8), 2)
+    agreement = hl.InputBuffer(hl.Float(32), 3)
+    inverse = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    sums = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        ix, iy, wx, wy, trust = landing(g.trust, g.agreement, g.rgb.dim(1).extent(), g.rgb.dim(2).extent(), g)
+        added = [hl.f32(0)] * 4
+        for j in (0, 1):
+            for i in (0, 1):
+                sample = [g.rgb[k, ix + i, iy + j] for k in range(3)]
+                brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
+                k = hl.select(brightest < g.clip, trust * wy[j] * wx[i], 0)
+                added = [total + k * part for total, part in zip(added, [*sample, hl.f32(1)], strict=True)]
+        g.out[x, y, c] = g.sums[x, y, c] + hl.select(c == 0, added[0], c == 1, added[1], c == 2, added[2], added[3])
+
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+
+
+@hl.generator(name="merge_finish_rgb")
+class FinishRgb:
+    """sums float32 [4, H, W], sharpen and side of the gather kernel -> camera_rgb float32 [H, W, 3] (see FinishMosaic)."""
+
+    sums = hl.InputBuffer(hl.Float(32), 3)
+    sharpen = hl.InputScalar(hl.Float(32))
+    side = hl.InputScalar(hl.Float(32))
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        sums = hl.BoundaryConditions.mirror_image(g.sums)
+        mean, soft_row = hl.Func("mean"), hl.Func("soft_row")
+        mean[x, y, c] = sums[x, y, c] / hl.max(sums[x, y, 3], hl.f32(1e-12))
+        centre = 1 - 2 * g.side
+        soft_row[x, y, c] = centre * mean[x, y, c] + g.side * (mean[x, y - 1, c] + mean[x, y + 1, c])
+        soft = centre * soft_row[x, y, c] + g.side * (soft_row[x - 1, y, c] + soft_row[x + 1, y, c])
+        g.out[c, x, y] = mean[x, y, c] + g.sharpen * (mean[x, y, c] - soft)
+
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
+        g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        for func in (mean, soft_row):
+            func.compute_at(g.out, yi).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
+
+
+@hl.generator(name="merge_finish_mosaic")
+class FinishMosaic:
+    """sums float32 [6, H, W], white balance of R and B (G is 1), trust in their samples (variance of a green sample over
+    theirs, balanced), sharpen (0..1) and side (weight of a neighbour in a blur like the gather kernel's) -> camera_rgb
+    float32 [H, W, 3].
 
     Colour differences are smooth, luminance is not: chrominance comes from sums blurred by a Gaussian of 0.8 px, luminance
     from all samples of all colours with that chrominance taken out, then the blur of the gather kernel is undone to
@@ -247,6 +346,8 @@ class Finish:
     sums = hl.InputBuffer(hl.Float(32), 3)
     wb_red = hl.InputScalar(hl.Float(32))
     wb_blue = hl.InputScalar(hl.Float(32))
+    trust_red = hl.InputScalar(hl.Float(32))
+    trust_blue = hl.InputScalar(hl.Float(32))
     sharpen = hl.InputScalar(hl.Float(32))
     side = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -264,9 +365,10 @@ class Finish:
         chroma = hl.Func("chroma")
         chroma[x, y, c] = hl.select(c == 0, g.wb_red * mean[0] - mean[1], g.wb_blue * mean[2] - mean[1])
         luma = hl.Func("luma")
-        value = g.wb_red * sums[x, y, 0] + sums[x, y, 1] + g.wb_blue * sums[x, y, 2]
-        without = value - sums[x, y, 3] * chroma[x, y, 0] - sums[x, y, 5] * chroma[x, y, 1]
-        luma[x, y] = without / hl.max(sums[x, y, 3] + sums[x, y, 4] + sums[x, y, 5], tiny)
+        red = g.trust_red * (g.wb_red * sums[x, y, 0] - sums[x, y, 3] * chroma[x, y, 0])
+        blue = g.trust_blue * (g.wb_blue * sums[x, y, 2] - sums[x, y, 5] * chroma[x, y, 1])
+        weights = g.trust_red * sums[x, y, 3] + sums[x, y, 4] + g.trust_blue * sums[x, y, 5]
+        luma[x, y] = (red + sums[x, y, 1] + blue) / hl.max(weights, tiny)
         centre = 1 - 2 * g.side
         soft_row, soft = hl.Func("soft_row"), hl.Func("soft")
         soft_row[x, y] = centre * luma[x, y] + g.side * (luma[x, y - 1] + luma[x, y + 1])
