@@ -39,16 +39,16 @@ def centre_and_radius(centre_y: float, centre_x: float, shape: Shape) -> tuple[f
     return cy, cx, float(np.hypot(max(cy, shape[0] - cy), max(cx, shape[1] - cx)))
 
 
-def ratio(op: Warp, plane: int, r2: Doubles) -> Doubles:
-    """Source radius over corrected radius at squared relative radius `r2`; constant beyond the farthest corner."""
-    r2 = np.minimum(r2, 1.0)
+def ratio(op: Warp, plane: int, r2: Doubles, limit: float = 1.0) -> Doubles:
+    """Source radius over corrected radius at squared relative radius `r2`; constant beyond the radius `limit`."""
+    r2 = np.minimum(r2, limit * limit)
     own = op.radial[min(plane, len(op.radial) - 1)]
     polynomial = np.polynomial.polynomial.polyval
     if isinstance(op, WarpRectilinear):
         return np.asarray(polynomial(r2, own))
     if isinstance(op, WarpRectilinear2):
         low, high = op.valid_range[min(plane, len(op.valid_range) - 1)] if op.valid_range else (0.0, 1.0)
-        value = polynomial(np.clip(np.sqrt(r2), low, high), own)
+        value = polynomial(np.clip(np.sqrt(r2), low, high if high < 1 else limit), own)
         return np.asarray(1 / value if op.reciprocal else value)
     r = np.sqrt(r2)
     theta = np.arctan(r)
@@ -66,12 +66,14 @@ def source_of(op: Warp, plane: int, y: Doubles, x: Doubles, shape: Shape) -> tup
     cy, cx, m = centre_and_radius(op.centre_y, op.centre_x, shape)
     dy, dx = (y - cy) / m, (x - cx) / m
     r2 = dy * dy + dx * dx
-    f = ratio(op, plane, r2)
+    # The nodes of a grid lie up to two steps outside the picture, and a step in the model there would show inside.
+    limit = 1 + 3 * GAIN_STEP_PX / m
+    f = ratio(op, plane, r2, limit)
     src_y, src_x = f * dy, f * dx
     if not isinstance(op, WarpFisheye) and op.tangential:
         kt0, kt1 = op.tangential[min(plane, len(op.tangential) - 1)]
         if kt0 or kt1:
-            inside = np.minimum(r2, 1.0)
+            inside = np.minimum(r2, limit * limit)
             src_y = src_y + kt0 * (inside + 2 * dy * dy) + 2 * kt1 * dx * dy
             src_x = src_x + kt1 * (inside + 2 * dx * dx) + 2 * kt0 * dx * dy
     return cy + m * src_y, cx + m * src_x
@@ -144,8 +146,10 @@ class Chain:
     def grid(self) -> npt.NDArray[np.float32]:
         """What the kernel reads: float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3], displacement x and y in px and gain
         at (16 (i - 1), 16 (j - 1)) of the result."""
-        y = (np.arange(-(-self.shape[0] // GAIN_STEP_PX) + 3) - 1.0) * GAIN_STEP_PX
-        x = (np.arange(-(-self.shape[1] // GAIN_STEP_PX) + 3) - 1.0) * GAIN_STEP_PX
+        y, x = (
+            np.asarray((np.arange(-(-length // GAIN_STEP_PX) + 3) - 1) * GAIN_STEP_PX, np.float64)
+            for length in self.shape
+        )
         nodes = np.empty((y.size, x.size, N_PLANES, 3), np.float32)
         previous = None
         for plane in range(N_PLANES):

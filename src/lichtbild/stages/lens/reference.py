@@ -44,3 +44,16 @@ def _along(nodes: npt.NDArray[np.float64], length: int, is_curved: bool) -> npt.
     straight = here + (after - here) * t
     bend = (here + after - before - beyond) / 4
     return np.asarray(straight + bend * t * (1 - t) if is_curved else straight)
+
+
+def lens_warp_single(values: Floats, grid: Floats, out: Floats) -> None:
+    """Same arguments as the kernel: values [H, W] along the displacement of plane 1, bilinear, into out [h, w]."""
+    height, width = values.shape
+    dx, dy = (at_pixels(grid[:, :, 1, value].astype(np.float64), out.shape, True) for value in range(2))
+    x = np.clip(np.arange(out.shape[1]) + dx, 0, width - 1)
+    y = np.clip(np.arange(out.shape[0])[:, None] + dy, 0, height - 1)
+    column, row = np.minimum(x.astype(np.intp), width - 2), np.minimum(y.astype(np.intp), height - 2)
+    fx, fy = x - column, y - row
+    upper = values[row, column] * (1 - fx) + values[row, column + 1] * fx
+    lower = values[row + 1, column] * (1 - fx) + values[row + 1, column + 1] * fx
+    out[...] = upper * (1 - fy) + lower * fy

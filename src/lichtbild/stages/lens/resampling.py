@@ -33,16 +33,24 @@ def tables() -> tuple[Floats, Floats]:
     weights of pixels that do not exist are added to that of the border's pixel. Across, tap n stands in lane 3 n.
     """
     inner = taps()
-    down = np.zeros((2 * TAPS - 1, PHASES, TAPS))
+    held = np.zeros((2 * TAPS - 1, PHASES, TAPS))
     for shift in range(1 - TAPS, TAPS):
         for n in range(TAPS):
-            down[shift + TAPS - 1, :, min(max(n + shift, 0), TAPS - 1)] += inner[:, n]
-    down = down.reshape(-1, TAPS)
+            held[shift + TAPS - 1, :, min(max(n + shift, 0), TAPS - 1)] += inner[:, n]
+    down = held.reshape(-1, TAPS)
     across = np.zeros((down.shape[0], LANES))
     across[:, 0::3] = down
     return np.ascontiguousarray(across, np.float32), np.ascontiguousarray(down, np.float32)
 
 
-def noise_energy() -> float:
-    """Mean over all positions of the sum of squared weights in two dimensions: what is left of white noise's variance."""
-    return float((taps() ** 2).sum(axis=1).mean() ** 2)
+# White noise resampled at every position alike has the variance of white noise blurred by a Gaussian of this width.
+CORRELATION_PX = 0.43
+
+
+def noise_energy(correlation_px: float = 0.0) -> float:
+    """What is left of the variance of noise, on average over all positions between pixels; noise that is correlated
+    already (see `NoiseModel.correlation_px`) loses less."""
+    distance = np.arange(TAPS)[:, None] - np.arange(TAPS)[None, :]
+    likeness = np.exp(-((distance / max(2 * correlation_px, 1e-6)) ** 2))
+    weights = taps()
+    return float(np.einsum("pi,ij,pj->p", weights, likeness, weights).mean() ** 2)
