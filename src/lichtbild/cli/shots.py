@@ -67,4 +67,4 @@ def _chosen(paths: list[Path], name: str) -> list[Path]:
     if proposal is None:
         known = ", ".join(f"{number} {p.name}" for number, p in by_number.items())
         raise UsageError(f"no shot {name!r} in {paths[0]}", where="--burst", hint=known or "lichtbild inspect FOLDER")
-    return [Path(member.path) for member in proposal.members]
+    return list(proposal.members)
