@@ -1,6 +1,6 @@
-"""All at once, with no picture at hand: simulate a hand-held 12 MP burst, develop it, show what the burst was good for.
+"""All at once, with no picture at hand: simulate a hand-held 12 MP burst, develop it, show what the burst is worth.
 
-Writes into one folder: the raw frames (DNG), the photograph (JPEG), the merged negative (DNG), and before_after.png with
+Writes into one folder: raw frames (DNG), the photograph (JPEG), the merged negative (DNG), and before_after.png with
 one frame beside the burst in the same rendering.
 """
 
