@@ -22,10 +22,9 @@ from lichtbild.output import dng_tags as tags
 from lichtbild.output.atomic import write_whole
 from lichtbild.output.dng_image import Storage, image_entries
 from lichtbild.output.metadata import SOFTWARE, carried_exif
-from lichtbild.output.preview import fitted, jpeg_directory, rough_preview
+from lichtbild.output.preview import PREVIEW_PX, fitted, jpeg_directory, rough_preview
 
 THUMBNAIL_PX = 256
-PREVIEW_PX = 2048
 
 # Black of a merged 16-bit negative: noise around black goes below it and must not be cut. At least this much room...
 LEAST_BLACK = 1024

@@ -34,7 +34,13 @@ def carried_exif(info: FrameInfo, software: str = SOFTWARE) -> dict[str, dict[in
     for tag, value in info.tags.exif.get("ifd0", {}).items():
         if tag in exif.TYPES["exif"].keys() - _OF_THE_FILE["exif"] and tag not in exif.TYPES["ifd0"]:
             carried["exif"].setdefault(tag, value)
-    for name, tags in _from_info(info).items():
+    made = _from_info(info)
+    if 36867 in carried["exif"]:
+        # One source for all that is about time: what `info` holds is the same moment without its zone.
+        for tag in (306, 36867, 36868, 37520, 37521, 37522):
+            made["ifd0"].pop(tag, None)
+            made["exif"].pop(tag, None)
+    for name, tags in made.items():
         for tag, value in tags.items():
             carried[name].setdefault(tag, value)
     carried["ifd0"][305] = software
