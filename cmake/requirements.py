@@ -1,10 +1,12 @@
-"""Prints the requirements that pyproject.toml declares: `python cmake/requirements.py build run test`."""
+"""Prints the requirements that pyproject.toml declares, one a line: `python cmake/requirements.py build run test`."""
 
 from __future__ import annotations
 
 import sys
 import tomllib
 from pathlib import Path
+
+from pip._vendor.packaging.requirements import Requirement
 
 
 def main() -> None:
@@ -14,21 +16,13 @@ def main() -> None:
         "run": document["project"]["dependencies"],
         **document["project"]["optional-dependencies"],
     }
-    # One a line and without spaces: Make passes the words on unquoted.
     for group in sys.argv[1:]:
-        for requirement in groups[group]:
-            specifier, _, marker = requirement.partition(";")
-            if not marker or _holds(marker):
-                print(specifier.strip())
-
-
-def _holds(marker: str) -> bool:
-    """The one kind of marker pyproject.toml uses: python_version compared with a number."""
-    name, operator, version = marker.split()
-    if name != "python_version":
-        raise SystemExit(f"unknown marker {marker!r}")
-    wanted = tuple(int(part) for part in version.strip("'\"").split("."))
-    return sys.version_info[:2] < wanted if operator == "<" else sys.version_info[:2] >= wanted
+        for line in groups[group]:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate():
+                # Without the marker there are no spaces: Make passes the words on unquoted.
+                requirement.marker = None
+                print(str(requirement).replace(" ", ""))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ class GainMap(Opcode):
 @dataclass(frozen=True)
 class WarpRectilinear(Opcode):
     """Radial and tangential warp (opcode 1). `radial` [n_planes][4]: kr0..kr3; `tangential` [n_planes][2]: kt0, kt1;
-    centre relative 0..1. Source position r_src = r * (kr0 + kr1 r^2 + kr2 r^4 + kr3 r^6), r relative to the farthest corner."""
+    centre relative 0..1. Source position r_src = r * (kr0 + kr1 r^2 + kr2 r^4 + kr3 r^6), r relative to the
+    farthest corner."""
 
     radial: tuple[tuple[float, ...], ...]
     tangential: tuple[tuple[float, float], ...]

@@ -159,8 +159,11 @@ class Frame:
     def __post_init__(self) -> None:
         wanted = 2 if self.domain is Domain.MOSAIC else 3
         if self.pixels.ndim != wanted or (wanted == 3 and self.pixels.shape[2] != 3):
-            raise ShapeError(f"{self.domain.name} pixels are {'[H, W]' if wanted == 2 else '[H, W, 3]'}, "
-                             f"not {list(self.pixels.shape)}", where=self.info.name)
+            raise ShapeError(
+                f"{self.domain.name} pixels are {'[H, W]' if wanted == 2 else '[H, W, 3]'}, "
+                f"not {list(self.pixels.shape)}",
+                where=self.info.name,
+            )
         if isinstance(self.n_effective, np.ndarray) and self.n_effective.shape != self.pixels.shape[:2]:
             raise ShapeError("n_effective has another size than the pixels", where=self.info.name)
 

@@ -1,4 +1,4 @@
-"""Parameters declared once: the same declaration gives the flag, the JSON schema, the docs table and the test strategy."""
+"""Parameters declared once: from one declaration come the flag, the JSON schema, the docs table, the test strategy."""
 
 from __future__ import annotations
 
@@ -60,7 +60,14 @@ def describe(cls: type[Params]) -> tuple[ParamInfo, ...]:
         meta = field.metadata
         infos.append(
             ParamInfo(
-                field.name, plain[0], field.default, meta["unit"], meta["low"], meta["high"], meta["choices"], meta["help"]
+                field.name,
+                plain[0],
+                field.default,
+                meta["unit"],
+                meta["low"],
+                meta["high"],
+                meta["choices"],
+                meta["help"],
             )
         )
     return tuple(infos)
@@ -78,11 +85,12 @@ def _check(cls: type[Params], info: ParamInfo, value: Any) -> None:
         raise RecipeError(f"{value!r} is not a whole number", where=where)
     if info.type is bool and not isinstance(value, bool):
         raise RecipeError(f"{value!r} is not true or false", where=where)
-    if info.low is not None and info.high is not None and not info.choices:
-        if not math.isfinite(value) or not info.low <= value <= info.high:
-            raise RecipeError(
-                f"{value!r} is out of bounds", where=where, hint=f"{info.low} to {info.high} {info.unit}".rstrip()
-            )
+    if info.low is None or info.high is None or info.choices:
+        return
+    if not math.isfinite(value) or not info.low <= value <= info.high:
+        raise RecipeError(
+            f"{value!r} is out of bounds", where=where, hint=f"{info.low} to {info.high} {info.unit}".rstrip()
+        )
 
 
 def json_schema(cls: type[Params]) -> dict[str, Any]:
@@ -90,7 +98,11 @@ def json_schema(cls: type[Params]) -> dict[str, Any]:
     names = {float: "number", int: "integer", bool: "boolean", str: "string"}
     properties: dict[str, Any] = {}
     for info in describe(cls):
-        entry: dict[str, Any] = {"type": names.get(info.type, "string"), "description": info.help, "default": info.default}
+        entry: dict[str, Any] = {
+            "type": names.get(info.type, "string"),
+            "description": info.help,
+            "default": info.default,
+        }
         if info.low is not None:
             entry["minimum"] = info.low
         if info.high is not None:

@@ -1,4 +1,4 @@
-"""The recipe: which stages, in which versions, with which parameters. Serialisable, stable, and the truth of an edit."""
+"""The recipe: which stages, in which versions, with which parameters. Serialisable, stable, the truth of an edit."""
 
 from __future__ import annotations
 

@@ -14,6 +14,9 @@ from lichtbild.output.dng_tags import PI_YCBCR
 
 Picture = npt.NDArray[np.uint8]
 
+# Longest side of the preview in a DNG: fills a screen, costs half a megabyte.
+PREVIEW_PX = 2048
+
 
 def fitted(picture: Picture, longest_px: int) -> Picture:
     """`picture` ([h, w, 3] uint8) made to fit a square of `longest_px`; never enlarged."""

@@ -1,0 +1,169 @@
+"""Camera colour to display in one go: highlights, white balance, colour, sharpening, tone. What pipelines call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core.domain import Domain
+from lichtbild.core.errors import UsageError
+from lichtbild.core.frame import Frame
+from lichtbild.stages import colour, highlights, sharpen, tone, white_balance
+
+Floats = npt.NDArray[np.float32]
+
+PROXY_PX = 320
+"""Longest side of the picture the facts come from."""
+
+
+@dataclass(frozen=True)
+class DevelopParams:
+    """Parameters of the stages between CAMERA_RGB and DISPLAY_RGB."""
+
+    white_balance: white_balance.WhiteBalanceParams = field(default_factory=white_balance.WhiteBalanceParams)
+    highlights: highlights.HighlightsParams = field(default_factory=highlights.HighlightsParams)
+    tone: tone.ToneParams = field(default_factory=tone.ToneParams)
+    sharpen: sharpen.SharpenParams = field(default_factory=sharpen.SharpenParams)
+
+
+@dataclass(frozen=True, eq=False)
+class DevelopFacts:
+    """What `analyse` found out about the whole picture of `shape` rows and columns. Nodes of the facts' maps lie at the
+    centres of cells of `cell_px` pixels."""
+
+    shape: tuple[int, int]
+    cell_px: int
+    white: white_balance.WhitePoint
+    colour: colour.ColourFacts
+    highlights: highlights.HighlightFacts
+    tone: tone.ToneFacts
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What was assumed, a line each, for people."""
+        return tuple(dict.fromkeys((*self.white.reasons, *self.colour.reasons)))
+
+
+def make_proxy(frame: Frame, longest_px: int = PROXY_PX) -> tuple[Frame, int]:
+    """Means over square cells, and the cell's size in px; at most `longest_px` cells along the longer side."""
+    h, w = frame.shape
+    cell = max(1, -(-max(h, w) // longest_px))
+    rows, columns = np.arange(0, h, cell), np.arange(0, w, cell)
+    total = np.add.reduceat(np.add.reduceat(frame.pixels, rows, axis=0), columns, axis=1)
+    area = np.diff(np.append(rows, h))[:, None] * np.diff(np.append(columns, w))[None]
+    pixels = np.asarray(total / area[..., None], np.float32)
+    n = float(np.mean(frame.n_effective))
+    gain = None
+    if frame.gain is not None:
+        from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
+
+        # The gain grid of the proxy, with its nodes every 16 proxy pixels.
+        y = np.arange(-(-len(rows) // GAIN_STEP_PX) + 1) * float(GAIN_STEP_PX * cell)
+        x = np.arange(-(-len(columns) // GAIN_STEP_PX) + 1) * float(GAIN_STEP_PX * cell)
+        gain = sample_gain_grid(frame.gain, y, x)
+    # Averaging a cell lowers the noise; half of it is kept, for what is not white in it.
+    return frame.replaced(pixels=pixels, n_effective=n * max(1.0, cell * cell / 2), gain=gain), cell
+
+
+def analyse(frame: Frame, params: DevelopParams | None = None) -> DevelopFacts:
+    """Facts of a whole CAMERA_RGB picture; use them for its preview and crops too. Cost O(H W) once over, and 0.1 s."""
+    frame.require(Domain.CAMERA_RGB)
+    params = params or DevelopParams()
+    proxy, cell = make_proxy(frame)
+    white = white_balance.find(frame.info, params.white_balance, proxy)
+    calibration, reasons = colour.calibration_of(frame.info.camera)
+    matrix = colour.camera_to_work(colour.at_white(calibration, white.xy), white.neutral, white.xy)
+    colour_facts = colour.ColourFacts(matrix, reasons)
+    highlight_facts = highlights.analyse(proxy, white.neutral)
+    rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
+    work = colour.apply(rebuilt, white.neutral, colour_facts)
+    tone_facts = tone.analyse(work, params.tone)
+    return DevelopFacts(frame.shape, cell, white, colour_facts, highlight_facts, tone_facts)
+
+
+def sample_nodes(
+    grid: Floats, facts: DevelopFacts, window: tuple[int, int, int, int], shape: tuple[int, int]
+) -> Floats:
+    """A facts map [h, w, C] at every pixel of `window` (top, left, height, width in px of the whole picture)."""
+    top, left, height, width = window
+
+    def split(start: float, extent: float, n_out: int, n: int) -> tuple[npt.NDArray[np.intp], Floats]:
+        place = start + (np.arange(n_out) + 0.5) * (extent / n_out)
+        u = np.clip(place / facts.cell_px - 0.5, 0, n - 1)
+        low = np.minimum(u.astype(np.intp), max(n - 2, 0))
+        return low, (u - low).astype(np.float32)
+
+    i, fy = split(top, height, shape[0], grid.shape[0])
+    j, fx = split(left, width, shape[1], grid.shape[1])
+    i1, j1 = np.minimum(i + 1, grid.shape[0] - 1), np.minimum(j + 1, grid.shape[1] - 1)
+    rows = grid[i] * (1 - fy)[:, None, None] + grid[i1] * fy[:, None, None]
+    return np.asarray(rows[:, j] * (1 - fx)[None, :, None] + rows[:, j1] * fx[None, :, None], np.float32)
+
+
+def noise_scale(frame: Frame) -> Floats:
+    """Spatial gain / n_effective and gain^2 / n_effective of green at every pixel [H, W, 2]."""
+    gain = frame.gain_at_full_size()
+    g = np.ones(frame.shape, np.float32) if isinstance(gain, float) else gain[..., gain.shape[2] // 2]
+    n = np.broadcast_to(np.float32(frame.n_effective), frame.shape)
+    return np.asarray(np.stack([g / n, g * g / n], 2), np.float32)
+
+
+def render_reference(
+    frame: Frame,
+    facts: DevelopFacts,
+    params: DevelopParams | None = None,
+    *,
+    space: str = "srgb",
+    bits: int = 8,
+    window: tuple[int, int, int, int] | None = None,
+) -> Frame:
+    """`render`, stage by stage in NumPy."""
+    params = params or DevelopParams()
+    window = window or (0, 0, *facts.shape)
+    surround = sample_nodes(facts.highlights.surround, facts, window, frame.shape)
+    model = sample_nodes(facts.tone.model, facts, window, frame.shape)
+    scale = noise_scale(frame)
+    rebuilt = highlights.apply(frame, facts.white.neutral, facts.highlights, surround, params.highlights)
+    work = colour.apply(rebuilt, facts.white.neutral, facts.colour)
+    sharpen_facts = sharpen.analyse(work.noise.alpha, work.noise.beta, params.sharpen)
+    work = sharpen.apply(work, sharpen_facts, scale, params.sharpen)
+    return tone.apply(work, facts.tone, model, space, bits)
+
+
+def render(
+    frame: Frame,
+    facts: DevelopFacts,
+    params: DevelopParams | None = None,
+    *,
+    space: str = "srgb",
+    bits: int = 8,
+    window: tuple[int, int, int, int] | None = None,
+) -> Frame:
+    """CAMERA_RGB to DISPLAY_RGB.
+
+    Parameters
+    ----------
+    frame
+        float32 [H, W, 3].
+    facts
+        From `analyse` of the whole picture with the same params.
+    space
+        "srgb" or "p3" (Display P3); both use the sRGB curve.
+    bits
+        8 or 16 (encoded uint8, uint16), or 32: linear display light, float32 0..1.
+    window
+        (top, left, height, width) of the whole picture that `frame` shows, for crops and previews; default: all of it.
+
+    Raises
+    ------
+    UsageError
+        For another space or number of bits.
+    """
+    frame.require(Domain.CAMERA_RGB)
+    if space not in ("srgb", "p3"):
+        raise UsageError(f"{space!r} is no colour space of a display here", where="space", hint="srgb or p3")
+    if bits not in (8, 16, 32):
+        raise UsageError(f"{bits} bits are not offered", where="bits", hint="8, 16 or 32")
+    return render_reference(frame, facts, params, space=space, bits=bits, window=window)

@@ -1,0 +1,160 @@
+"""Tone: scene light to display light. Auto exposure, local tone, a filmic curve, colour held in hue, the display's
+gamut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core.domain import Domain
+from lichtbild.core.frame import Frame
+from lichtbild.core.params import Params, param
+from lichtbild.stages.tone import reference
+from lichtbild.stages.tone.curve import MID_GREY, filmic, table
+from lichtbild.stages.tone.local import as_linear_model, local_laplacian
+
+VERSION = 1
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ToneParams(Params):
+    """How the picture looks at first sight."""
+
+    exposure_ev: float = param(0.0, "brighter or darker than found", unit="EV", low=-6.0, high=6.0)
+    auto_exposure: bool = param(True, "find the exposure from the scene; off: the camera's")
+    contrast: float = param(0.0, "contrast around mid grey", low=-1.0, high=1.0)
+    shadows: float = param(0.0, "darker or more open shadows", low=-1.0, high=1.0)
+    highlights: float = param(0.0, "darker or brighter highlights", low=-1.0, high=1.0)
+    saturation: float = param(1.0, "colourfulness", low=0.0, high=2.0)
+    local: float = param(1.0, "local tone: 0 none, 1 as the scene asks", low=0.0, high=2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ToneFacts:
+    """What was found out about the whole picture.
+
+    Parameters
+    ----------
+    exposure_ev
+        Stops from WORK_RGB (1 = white that saturates green) to scene light with 0.18 = mid grey; params included.
+    model
+        Local exposure correction a, b at the proxy's nodes, float32 [h, w, 2].
+    floor
+        Luminance below which the correction stays that of the floor.
+    lut
+        Tone curve, float32 [LUT_SIZE].
+    saturation
+        Chroma factor.
+    white
+        Scene light that becomes display white.
+    identity
+        The picture was developed by the camera: its tone is kept.
+    """
+
+    exposure_ev: float
+    model: Floats
+    floor: float
+    lut: Floats
+    saturation: float
+    white: float
+    identity: bool
+
+
+def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
+    """Stops that bring the scene's key to mid grey.
+
+    Parameters
+    ----------
+    log2_y
+        Log luminance [h, w] after local tone.
+    camera_ev
+        Exposure the camera meant; the result stays within it by some stops.
+
+    Notes
+    -----
+    The key is the mean in stops, where cells far above count less. Where most of the picture is much darker than its
+    brightest parts (a night), the target is darker, after Reinhard's key estimate (2002).
+    """
+    low, middle, bright, high = np.percentile(log2_y, (2, 50, 95, 98))
+    mean = float(np.mean(np.clip(log2_y, middle - 4, middle + 3)))
+    skew = float(np.clip((2 * mean - low - high) / max(high - low, 2.0), -1, 1))
+    target = np.log2(MID_GREY) + 0.9 * skew
+    wanted = target - mean
+    # The brightest twentieth resists being pushed more than 3.6 stops above mid grey for the sake of the rest.
+    limit = np.log2(MID_GREY) + 3.6 - float(bright)
+    wanted = min(wanted, max(limit, 0.25 * wanted + 0.75 * limit))
+    return float(np.clip(camera_ev + 0.8 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + 4.0))
+
+
+def analyse(
+    work_proxy: Frame, params: ToneParams | None = None, camera_ev: float | None = None, identity: bool | None = None
+) -> ToneFacts:
+    """Facts from a small WORK_RGB picture (<= 512 px, before exposure).
+
+    Parameters
+    ----------
+    work_proxy
+        Proxy with its noise, which tells how dark a shadow can be opened.
+    camera_ev
+        Exposure the camera meant (BaselineExposure and headroom); default: baseline + 0.7.
+    identity
+        Keep the tone as it is; default: for pictures developed by the camera.
+    """
+    work_proxy.require(Domain.WORK_RGB)
+    params = params or ToneParams()
+    info = work_proxy.info
+    keep = info.camera.is_rendered if identity is None else identity
+    shape = work_proxy.shape
+    if keep:
+        model = np.zeros((*shape, 2), np.float32)
+        return ToneFacts(params.exposure_ev, model, 1e-5, table(1.0, 0, True), params.saturation, 1.0, True)
+    y = np.asarray(work_proxy.pixels @ reference.LUMA, np.float32)
+    n = float(np.mean(work_proxy.n_effective))
+    read = float((reference.LUMA**2 @ np.asarray(work_proxy.noise.beta)) ** 0.5) / n**0.5
+    floor = float(np.clip(2.0 * read, 2e-5, 0.01))
+    log2_y = np.log2(np.maximum(y, np.float32(floor)))
+    low, high = np.percentile(log2_y, (1, 99))
+    # Compress what does not fit into the six or seven stops that a display shows well.
+    spread = float(high - low)
+    keep_share = 1.0 - min(params.local * np.clip((spread - 3.5) / 9.0, 0.08, 0.5), 0.85)
+    shaped = local_laplacian(log2_y, 1.2, keep_share, keep_share) if params.local > 0 else log2_y
+    base_ev = info.baseline_exposure_ev + 0.7 if camera_ev is None else camera_ev
+    exposure = scene_exposure_ev(shaped, base_ev) if params.auto_exposure else base_ev
+    stops = shaped + np.float32(exposure - np.log2(MID_GREY))
+    shaped = shaped + np.float32(1.2 * params.shadows) * _bump(stops, -3.0)
+    shaped = shaped + np.float32(1.2 * params.highlights) * _bump(stops, 2.5)
+    model = as_linear_model(log2_y, shaped - log2_y)
+    peak = float(np.percentile(stops, 99.8))
+    white = MID_GREY * 2.0 ** float(np.clip(peak + 0.3, 2.3, 5.5))
+    lut = table(white, params.contrast, False)
+    return ToneFacts(exposure + params.exposure_ev, model, floor, lut, 1.06 * params.saturation, white, False)
+
+
+def _bump(stops: Floats, centre: float) -> Floats:
+    return np.asarray(np.exp(-0.5 * ((stops - centre) / 1.5) ** 2), np.float32)
+
+
+def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bits: int = 8) -> Frame:
+    """WORK_RGB (before exposure) to DISPLAY_RGB. `model` is `facts.model` sampled at every pixel [H, W, 2]. Cost O(H
+    W)."""
+    frame.require(Domain.WORK_RGB)
+    ev = reference.gain_ev(frame.pixels, model, facts.floor) + np.float32(facts.exposure_ev)
+    scene = frame.pixels * np.exp2(ev)[..., None]
+    to_rgb = reference.display_matrix(space)
+    light = reference.to_display(scene, facts.lut, facts.saturation, to_rgb, display_luma(space), facts.identity)
+    pixels = light if bits == 32 else reference.encode(light, bits)
+    return frame.replaced(pixels=pixels, domain=Domain.DISPLAY_RGB)
+
+
+def display_luma(space: str) -> Floats:
+    """Luminance weights of "srgb" or "p3"."""
+    from lichtbild.core import colour_space as cs
+
+    return np.asarray({"srgb": cs.SRGB_TO_XYZ, "p3": cs.P3_TO_XYZ}[space][1], np.float32)
+
+
+__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "display_luma", "filmic", "scene_exposure_ev"]

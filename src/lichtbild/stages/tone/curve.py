@@ -1,0 +1,62 @@
+"""The global tone curve: scene light relative to mid grey, to light on the display."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+MID_GREY = 0.18
+LUT_SIZE = 1024
+LUT_TOP = 64.0
+"""Scene light at the end of the table; 0.18 is mid grey."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def filmic(x: npt.ArrayLike, white: float, contrast: float = 0.0) -> Floats:
+    """Display light 0..1 of scene light `x` >= 0; `white` (scene light) becomes 1.
+
+    Around mid grey the slope in stops is about 1.35 (contrast 0); it eases to 1 in the shadows over some four stops, so
+    that blacks are deep but keep their order; highlights roll off as z (1 + z / w^2) / (1 + z) (Reinhard et al. 2002).
+    Mid grey is held at 0.18.
+    """
+    slope = 1.62 + 0.45 * contrast
+    reach = 2.6
+    v = np.maximum(np.asarray(x, np.float64), 1e-12)
+
+    def stretched(light: Floats | float) -> Floats:
+        stops = np.log2(np.asarray(light) / MID_GREY)
+        shaped = np.where(stops < 0, stops + (slope - 1) * reach * np.tanh(stops / reach), slope_up(stops, slope))
+        return np.asarray(np.exp2(shaped))
+
+    def shoulder(z: Floats, w: float) -> Floats:
+        return np.asarray(z * (1 + z / (w * w)) / (1 + z))
+
+    # Scale z so that mid grey lands on 0.18: z0 solves shoulder(z0) = 0.18 for w = z0 * ratio.
+    ratio = float(stretched(white))
+    z0 = 0.22
+    for _ in range(40):
+        z0 = MID_GREY * (1 + z0) / (1 + 1 / (z0 * ratio * ratio))
+    z = z0 * stretched(v)
+    return np.where(np.asarray(x) > 0, np.minimum(shoulder(z, z0 * ratio), 1.0), 0.0)
+
+
+def slope_up(stops: Floats, slope: float) -> Floats:
+    """Stops above mid grey, stretched by `slope` at first and less further up, where the shoulder is at work."""
+    reach = 4.0
+    return np.asarray(stops + (slope - 1) * reach * np.tanh(stops / reach))
+
+
+def table(white: float, contrast: float, identity: bool) -> npt.NDArray[np.float32]:
+    """`filmic` at x = LUT_TOP (i / (LUT_SIZE - 1))^4, float32 [LUT_SIZE]; the fourth root spends entries where eyes
+    do."""
+    x = LUT_TOP * (np.arange(LUT_SIZE) / (LUT_SIZE - 1)) ** 4
+    return np.asarray(np.minimum(x, 1.0) if identity else filmic(x, white, contrast), np.float32)
+
+
+def look_up(lut: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The table at `x`, linear between entries; negative light is mirrored."""
+    position = np.sqrt(np.sqrt(np.minimum(np.abs(x) * np.float32(1 / LUT_TOP), 1))) * np.float32(LUT_SIZE - 1)
+    low = np.minimum(position.astype(np.int32), LUT_SIZE - 2)
+    f = position - low
+    return np.asarray(np.copysign(lut[low] + f * (lut[low + 1] - lut[low]), x), np.float32)
