@@ -180,7 +180,7 @@ def test_lcms2_sees_the_exact_colours(space):
 
 
 def as_lab(xyz):
-    t = xyz / icc.D50_XYZ
+    t = xyz / [0.9642, 1.0, 0.8249]
     x, y, z = np.moveaxis(np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29), -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
@@ -294,3 +294,49 @@ def test_the_negative_is_written_both_ways(tmp_path, kind):
         np.testing.assert_array_equal(expected[::2, ::2], rgb[::2, ::2, 0])
         np.testing.assert_array_equal(expected[1::2, 1::2], rgb[1::2, 1::2, 2])
         np.testing.assert_array_equal(expected[::2, 1::2], rgb[::2, 1::2, 1])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_the_preview_in_a_negative_stands_as_the_negative_does(tmp_path, orientation, is_turned):
+    shot = display(orientation=orientation, height=60, width=90)
+    negative = Frame(picture(60, 90).astype(np.float32), Domain.CAMERA_RGB, shot.info, NOISE)
+    if is_turned:
+        shot = shot.replaced(pixels=np.ascontiguousarray(Photo(shot).pixels)).with_info(orientation=1)
+    Photo(shot, negative).save(tmp_path / "a.dng")
+    thumbnail = subprocess.run(
+        ["exiftool", "-b", "-PreviewImage", tmp_path / "a.dng"], capture_output=True, check=False
+    )
+    with Image.open(io.BytesIO(thumbnail.stdout)) as back:
+        assert back.size == (90, 60)
+        seen = np.asarray(back.convert("L"), float)
+    expected = np.asarray(Image.fromarray(display(height=60, width=90).pixels).convert("L"), float)
+    assert np.abs(seen - expected).mean() < 6
+
+
+def test_monochrome_is_one_plane_without_colour(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    rgb = np.repeat(picture()[..., :1], 3, 2).astype(np.float32)
+    negative = Frame(rgb, Domain.CAMERA_RGB, dataclasses.replace(display().info, kind="monochrome"), NOISE)
+    Photo(display(), negative).save(tmp_path / "a.dng")
+    with tifffile.TiffFile(tmp_path / "a.dng") as tif:
+        raw = tif.pages[0].pages[0]
+        assert (raw.photometric.name, raw.samplesperpixel) == ("LINEAR_RAW", 1)
+        black, white = float(raw.tags[50714].value), float(raw.tags[50717].value)
+        back = (raw.asarray() - black) / (white - black)
+        assert not {50721, 50778, 50728} & set(tif.pages[0].tags.keys())
+    assert np.abs(back - rgb[..., 0]).max() < 0.6 / (white - black)
+    assert "OK" in exiftool(tmp_path / "a.dng", "-validate")
+
+
+def test_the_negative_of_pictures_is_linear_srgb(tmp_path):
+    rawpy = pytest.importorskip("rawpy", reason="LibRaw (rawpy) is not installed")
+    rgb = (0.1 + 0.8 * picture()).astype(np.float32)
+    negative = Frame(rgb, Domain.CAMERA_RGB, dataclasses.replace(display().info, kind="picture"), NOISE)
+    Photo(display(), negative).save(tmp_path / "a.dng")
+    with rawpy.imread(str(tmp_path / "a.dng")) as raw:
+        back = raw.postprocess(
+            gamma=(1, 1), no_auto_bright=True, output_bps=16, use_camera_wb=True, adjust_maximum_thr=0
+        )
+    # LibRaw leaves the black of a linear file out of its scale, so all is compared at equal brightness.
+    assert np.abs(back / back.mean() - rgb / rgb.mean()).max() < 0.005

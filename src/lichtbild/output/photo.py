@@ -16,7 +16,7 @@ from lichtbild.core.errors import DomainError, UsageError
 from lichtbild.core.frame import Frame, cfa_plane_index
 from lichtbild.output.dng import write_dng
 from lichtbild.output.jpeg import write_jpeg
-from lichtbild.output.picture import srgb_preview, suffix_of, upright
+from lichtbild.output.picture import srgb_preview, suffix_of, turned_back, upright
 from lichtbild.output.png import write_png
 from lichtbild.output.tiff import write_tiff
 from lichtbild.output.xmp import Provenance, xmp_packet
@@ -113,6 +113,8 @@ class Photo:
         elif negative.domain is Domain.MOSAIC:
             raise UsageError("this negative is a mosaic", where=path, hint='kind="bayer"')
         preview = srgb_preview(self.display)
+        # The picture may stand otherwise than the negative; in one DNG they stand alike.
+        preview = turned_back(upright(preview, self.display.info.orientation), negative.info.orientation)
         packet = xmp_packet(negative.info.tags.xmp, self.provenance())
         write_dng(path, negative, preview=preview, xmp=packet, force=force)
 
