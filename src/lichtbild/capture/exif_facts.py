@@ -6,7 +6,7 @@ import calendar
 import re
 from typing import Any
 
-from lichtbild.core import Camera, Exposure, MetadataError
+from lichtbild.core import Camera, ColourCalibration, Exposure, MetadataError
 from lichtbild.core.exif import as_float, parse_exif
 
 Exif = dict[str, dict[int, Any]]
@@ -110,6 +110,8 @@ def _positive(value: Any) -> float | None:
     return number if number is not None and 0 < number < 1e9 else None
 
 
-def camera(exif: Exif, **more: Any) -> Camera:
+def camera(exif: Exif, colour: ColourCalibration | None = None, *, is_rendered: bool = False) -> Camera:
     """A `Camera` with its names from EXIF."""
-    return Camera(**camera_facts(exif), **more)
+    facts = camera_facts(exif)
+    make, model, lens = (facts.get(name, "") for name in ("make", "model", "lens"))
+    return Camera(make, model, lens=lens, colour=colour, is_rendered=is_rendered)

@@ -248,6 +248,7 @@ def _proposal(
     frames = shot.frames
     n = len(frames)
     left_out = [*shot.left_out, *odd.get(id(shot), []), *(pair for c in frames for pair in companions.get(c.path, []))]
+    left_out.sort(key=lambda pair: natural_key(pair[0].name))
     steps = [step_ev(frames[0].info, c.info) for c in frames]
     kind = "single" if n == 1 else "bracket" if max(steps) - min(steps) >= BRACKET_STEP_EV else "burst"
     reasons = [] if n == 1 else [_common_line(frames), _exposure_line(kind, steps), *shot.reasons]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from lichtbild.core import FrameSource, LichtbildError
 
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
 
 SIZE_PX = 96
 # Shifts tried: up to this part of the picture in both directions.
@@ -47,7 +47,7 @@ def thumbnail_of(pixels: Array) -> Floats | None:
     floor = max(float(np.percentile(blocks, 1)), 0.0)
     spread = max(float(np.percentile(blocks, 99)) - floor, 1e-6)
     # The offset keeps noise near black from becoming detail, and takes most of a black level out.
-    return np.log2(np.maximum(blocks - 0.9 * floor, 0) / spread + 0.05).astype(np.float32)
+    return np.asarray(np.log2(np.maximum(blocks - 0.9 * floor, 0) / spread + 0.05)).astype(np.float32)
 
 
 def overlap(a: Floats | None, b: Floats | None) -> float | None:

@@ -9,7 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
-from lichtbild.capture import icc
+from lichtbild.capture import icc as icc_profiles
 from lichtbild.core import MetadataError, UnreadableFile
 
 MAX_SEGMENT_BYTES = 32 << 20
@@ -49,7 +49,7 @@ class Header:
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
-    profile: icc.Profile | None = None
+    profile: icc_profiles.Profile | None = None
     compression: str = ""
     is_upright: bool = False
     reasons: tuple[str, ...] = field(default=())
@@ -82,7 +82,7 @@ def jpeg_header(data: bytes, where: str) -> Header:
             raise UnreadableFile("the JPEG breaks off in its header", where=where)
         position += 2 + length
         if marker in _SOF and len(body) >= 6:
-            frame = (marker, *struct.unpack_from(">BHHB", body))  # type: ignore[assignment]
+            frame = (marker, *struct.unpack_from(">BHHB", body))
         elif marker == 0xE1 and body.startswith(b"Exif\0") and not exif:
             exif = body[6:]
         elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xap/1.0/\0") and not xmp:
@@ -153,7 +153,7 @@ def png_header(data: bytes, where: str) -> Header:
     name = "PNG (deflate)"
     profile, reasons, packet = None, [], b""
     if b"cICP" in found and len(found[b"cICP"]) >= 2:
-        profile = icc.from_code_points(found[b"cICP"][0], found[b"cICP"][1], where)
+        profile = icc_profiles.from_code_points(found[b"cICP"][0], found[b"cICP"][1], where)
     elif b"iCCP" in found:
         packet = _inflated(found[b"iCCP"].partition(b"\0")[2][1:])
         if not packet:
@@ -162,7 +162,7 @@ def png_header(data: bytes, where: str) -> Header:
         profile = _from_gamma(found)
     return Header(
         width, height, _PNG_CHANNELS[colour], 8 if depth < 8 else depth, icc=packet, exif=found.get(b"eXIf", b""),
-        xmp=_png_xmp(found.get(b"iTXt", b"")), profile=profile or (icc.srgb() if b"sRGB" in found else None),
+        xmp=_png_xmp(found.get(b"iTXt", b"")), profile=profile or (icc_profiles.srgb() if b"sRGB" in found else None),
         compression=name, reasons=tuple(reasons),
     )  # fmt: skip
 
@@ -196,20 +196,22 @@ def _png_xmp(chunk: bytes) -> bytes:
     return chunk[len(head) :] if chunk.startswith(head) else b""
 
 
-def _from_gamma(found: dict[bytes, bytes]) -> icc.Profile | None:
+def _from_gamma(found: dict[bytes, bytes]) -> icc_profiles.Profile | None:
     """gAMA and cHRM, where they make sense."""
     gamma = struct.unpack(">I", found[b"gAMA"])[0] / 1e5
     if not 0.1 < gamma <= 2:
         return None
-    curve = icc.srgb_curve if abs(gamma - 0.45455) < 0.001 else icc.power_curve(1 / gamma)
+    curve = icc_profiles.srgb_curve if abs(gamma - 0.45455) < 0.001 else icc_profiles.power_curve(1 / gamma)
     if len(found.get(b"cHRM", b"")) != 32:
-        return icc.from_primaries(f"gamma {gamma:.3f}", ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)), icc.D65_XY, curve)
+        return icc_profiles.from_primaries(
+            f"gamma {gamma:.3f}", ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)), icc_profiles.D65_XY, curve
+        )
     v = [number / 1e5 for number in struct.unpack(">8I", found[b"cHRM"])]
     area = abs((v[4] - v[2]) * (v[7] - v[3]) - (v[6] - v[2]) * (v[5] - v[3]))
     if min(v[1], v[3], v[5], v[7]) < 1e-3 or area < 1e-3 or max(v) > 1:
         return None
     primaries = ((v[2], v[3]), (v[4], v[5]), (v[6], v[7]))
-    return icc.from_primaries(f"gamma {gamma:.3f}, cHRM", primaries, (v[0], v[1]), curve)
+    return icc_profiles.from_primaries(f"gamma {gamma:.3f}, cHRM", primaries, (v[0], v[1]), curve)
 
 
 # ---- netpbm
@@ -261,7 +263,7 @@ def pnm_header(head: bytes, where: str) -> PnmHeader:
 
 
 def parsed_profile(header: Header, color_space: int | None, interoperability: str, where: str) -> tuple[
-    icc.Profile, tuple[str, ...]
+    icc_profiles.Profile, tuple[str, ...]
 ]:  # fmt: skip
     """The colour space of a picture and what had to be assumed.
 
@@ -271,15 +273,15 @@ def parsed_profile(header: Header, color_space: int | None, interoperability: st
     reasons: tuple[str, ...] = ()
     if header.icc:
         try:
-            return icc.parse_icc(header.icc, where), ()
+            return icc_profiles.parse_icc(header.icc, where), ()
         except MetadataError as error:
             reasons = (f"{error.message}: taken as sRGB",)
     if header.profile is not None:
         return header.profile, reasons
     if header.is_float:
-        return icc.linear_srgb(), (*reasons, "no colour profile: floating-point numbers taken as linear sRGB")
+        return icc_profiles.linear_srgb(), (*reasons, "no colour profile: floating-point numbers taken as linear sRGB")
     if color_space == 2 or interoperability == "R03":
-        return icc.adobe_rgb(), reasons
+        return icc_profiles.adobe_rgb(), reasons
     if color_space == 1 or reasons:
-        return icc.srgb(), reasons
-    return icc.srgb(), ("no colour profile: taken as sRGB",)
+        return icc_profiles.srgb(), reasons
+    return icc_profiles.srgb(), ("no colour profile: taken as sRGB",)
