@@ -201,6 +201,39 @@ def test_a_progressive_jpeg_of_a_thousand_scans_is_refused(tmp_path):
         read(tmp_path, make.dng(make.raw_ifd(grey, [data[:-2] + scan * 1000], 34892, 8)))
 
 
+def bits(*fields):
+    """Bytes of (value, width) fields, least significant bit first."""
+    number, at = 0, 0
+    for value, width in fields:
+        number |= value << at
+        at += width
+    return number.to_bytes(-(-at // 8), "little")
+
+
+SMALL_64 = ((1, 1), (7, 5), (1, 3))  # 64 x 64
+PLAIN = ((0, 1), (0, 1), (0, 1), (0, 2), (1, 1))  # metadata: no extra fields, 8-bit integers
+FRAME = ((0, 1), (0, 2), (1, 1), (0, 2), (0, 2), (3, 2), (0, 2))  # regular, modular, largest groups, one pass
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ((*SMALL_64, (0, 1), (1, 1), (0, 3), (0, 1), (0, 1), (1, 1)), "animation"),
+        ((*SMALL_64, *PLAIN, (3, 2), (4095, 12)), "extra channels"),
+        ((*SMALL_64, *PLAIN, (0, 2), (1, 1), (0, 1), (1, 1)), "ICC"),
+        ((*SMALL_64, (1, 1), (1, 1), (0, 5), *FRAME, (1, 1), (3, 2), (2**30 - 1, 30)), "size of its own"),
+        ((*SMALL_64, (1, 1), (1, 1), (0, 5), (0, 1), (2, 2)), "several frames"),
+        ((*SMALL_64, (1, 1), (1, 1), (0, 5), *FRAME, (0, 1), (0, 2), (0, 1)), "several frames"),
+        (((0, 1), (3, 2), (2**30 - 1, 30), (1, 3), (1, 1), (1, 1), (0, 2), (1, 1)), "1073741824 x 1073741824"),
+        (((0, 1),), "cut short"),
+    ],
+)
+def test_jpeg_xl_that_could_ask_for_any_memory_never_reaches_the_decoder(tmp_path, fields, words):
+    data = b"\xff\x0a" + bits(*fields) + (bytes(500) if words != "cut short" else b"")
+    with pytest.raises(UnreadableFile, match=words):
+        read(tmp_path, make.dng(make.raw_ifd(IMAGE, [data], 52546, 16)))
+
+
 def test_damaged_corrections_are_never_silently_left_out(tmp_path):
     warp = struct.pack(">I4I", 1, 77, 0x01030000, 0, 0)
     raw = make.raw_ifd(IMAGE, [make.pack(IMAGE, 16)], 1, 16, t51022=(make.UNDEFINED, warp))
