@@ -18,6 +18,7 @@ from lichtbild.cli.simulate import simulated, size
 if TYPE_CHECKING:
     from lichtbild.core.frame import Burst
 
+USAGE = "[-o DIR] [flags]"
 EXAMPLES = ("lichtbild demo", "lichtbild demo -o /tmp/demo --iso 3200 --seed 3 --force")
 
 

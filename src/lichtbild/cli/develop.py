@@ -14,6 +14,7 @@ from lichtbild.cli import flags, shots
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE
 
+USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
     "lichtbild develop IMG_2041/ -o photo.jpg",
     "lichtbild develop IMG_2041_*.dng -o photo.jpg --negative linear",

@@ -16,6 +16,7 @@ from lichtbild.cli.guard import DONE
 if TYPE_CHECKING:
     from lichtbild.simulate import Simulation
 
+USAGE = "-o DIR [flags]"
 EXAMPLES = (
     "lichtbild simulate -o shot/",
     "lichtbild simulate -o night/ --iso 3200 --frames 15 --seed 7",
