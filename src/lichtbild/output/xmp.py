@@ -26,6 +26,7 @@ _OF_THE_FILE = (
     "http://ns.apple.com/HDRGainMap/1.0/",
     "http://ns.apple.com/pixeldatainfo/1.0/",
 )
+_MEDIA_MANAGEMENT = "http://ns.adobe.com/xap/1.0/mm/"
 _PROPERTIES_OF_THE_FILE = {
     ("http://ns.adobe.com/exif/1.0/", "PixelXDimension"),
     ("http://ns.adobe.com/exif/1.0/", "PixelYDimension"),
@@ -112,4 +113,7 @@ def _clean(rdf: Any) -> None:
 
 def _is_of_the_file(node: Any) -> bool:
     uri = node.namespaceURI or ""
+    if uri == _MEDIA_MANAGEMENT:
+        # This is another document; the one it came from keeps its name, what happened to that one is its own history.
+        return bool(node.localName != "OriginalDocumentID")
     return uri.startswith(_OF_THE_FILE) or (uri, node.localName) in _PROPERTIES_OF_THE_FILE

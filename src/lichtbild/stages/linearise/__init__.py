@@ -6,6 +6,7 @@ Nothing is clipped: noise below black stays, so that averages are unbiased, and 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ from lichtbild.core.frame import Frame, FrameInfo, Levels, sample_gain_grid
 from lichtbild.stages.linearise import bad_pixels, spatial_gain, value_ops
 from lichtbild.stages.linearise.spatial_gain import Layer
 
-__all__ = ["linearise"]
+__all__ = ["apply_linear", "linearise"]
 
 Array = npt.NDArray[Any]
 
@@ -67,12 +68,32 @@ def linearise(frame: Frame) -> Frame:
         work = _on_stored(work, op)
     for op in frame.info.opcodes.on_linear:
         work = _on_linear(work, op)
-    work = _settled(work)
-    info = dataclasses.replace(
-        work.info, levels=None, opcodes=OpcodeLists(after_demosaic=frame.info.opcodes.after_demosaic), shape=work.shape
-    )
-    colours = None if work.gain is None else _frame_gain(work.gain, frame.domain, info.cfa)
-    return frame.replaced(pixels=work.pixels, info=info, gain=colours, n_effective=work.n_effective)
+    left = OpcodeLists(after_demosaic=frame.info.opcodes.after_demosaic)
+    return _finished(frame, _settled(work), dataclasses.replace(work.info, levels=None, opcodes=left))
+
+
+def apply_linear(frame: Frame, ops: Sequence[Opcode]) -> Frame:
+    """`ops` applied to linear pixels, in order, as those of OpcodeList2: everything but warps.
+
+    Parameters
+    ----------
+    frame
+        MOSAIC float32 [H, W] or CAMERA_RGB float32 [H, W, 3], linear.
+
+    Returns
+    -------
+    As `linearise`; `info.opcodes` is left as it is.
+    """
+    work = _Work.of(frame)
+    for op in ops:
+        work = _on_linear(work, op)
+    return _finished(frame, _settled(work), work.info)
+
+
+def _finished(frame: Frame, work: _Work, info: FrameInfo) -> Frame:
+    info = dataclasses.replace(info, shape=work.shape)
+    gain = None if work.gain is None else _frame_gain(work.gain, frame.domain, info.cfa)
+    return frame.replaced(pixels=work.pixels, info=info, gain=gain, n_effective=work.n_effective)
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,7 +355,8 @@ def _trimmed_crop(crop: tuple[int, int, int, int], op: TrimBounds) -> tuple[int,
 
 def _bad_fixed(work: _Work, op: FixBadPixelsConstant | FixBadPixelsList) -> _Work:
     if work.pixels.ndim != 2:
-        raise MetadataError(f"{type(op).__name__} is for mosaics", where=work.info.name)
+        fixed = [_bad_fixed(work.having(pixels=plane), op).pixels for plane in np.moveaxis(work.pixels, 2, 0)]
+        return work.having(pixels=np.stack(fixed, axis=2))
     height, width = work.shape
     if isinstance(op, FixBadPixelsConstant):
         in_units = work.pixels

@@ -73,7 +73,7 @@ def vignette_gain(
 
 def node_positions(length_px: int) -> npt.NDArray[np.float64]:
     """Pixel coordinates of the grid's nodes along an axis."""
-    return np.arange(n_nodes(length_px)) * float(GAIN_STEP_PX)
+    return np.asarray(np.arange(n_nodes(length_px)) * GAIN_STEP_PX, np.float64)
 
 
 def is_whole(area: Area, shape: tuple[int, int]) -> bool:
