@@ -49,7 +49,7 @@ def procedural_scene(
     if margin_px is None:
         margin_px = max(16, round(DEFAULT_MARGIN_PX * shape[0] / 3024))
     height, width = samples_for(shape, oversampling, margin_px)
-    canvas = np.empty((3, height, width), np.float32)
+    canvas = np.zeros((3, height, width), np.float32)
     noise = fractal(1024, 1.15, rng)
     _sky(canvas, noise, rng)
     _mountains(canvas, noise, rng)

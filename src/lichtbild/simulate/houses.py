@@ -9,9 +9,15 @@ from lichtbild.simulate.paint import Float32, f32, fill, letters, over, polygon,
 SUNLIT = f32(1.05, 0.80, 0.54)
 SHADED = f32(0.26, 0.32, 0.43)
 PLASTER = (
-    (0.62, 0.36, 0.16), (0.70, 0.52, 0.28), (0.55, 0.22, 0.14), (0.72, 0.64, 0.50), (0.36, 0.44, 0.48), (0.66, 0.42, 0.34),
-    (0.42, 0.50, 0.36), (0.74, 0.70, 0.62),
-)  # fmt: skip
+    (0.62, 0.36, 0.16),
+    (0.70, 0.52, 0.28),
+    (0.55, 0.22, 0.14),
+    (0.72, 0.64, 0.50),
+    (0.36, 0.44, 0.48),
+    (0.66, 0.42, 0.34),
+    (0.42, 0.50, 0.36),
+    (0.74, 0.70, 0.62),
+)
 TILES = f32(0.34, 0.13, 0.07)
 SIGNS = ("HOTEL MIRA", "CAFE DEL PORTO", "PESCHERIA", "FARMACIA", "LIBRI & CARTE", "OSTERIA 1864", "BAR AURORA", "VELE")
 
@@ -45,8 +51,19 @@ def _row(
     while left < reach[1] * w:
         width = tallness * rng.uniform(0.62, 1.15)
         storeys = int(rng.integers(3, 5))
-        _house(canvas, noise, rng, int(left), foot, int(width), int(tallness * rng.uniform(0.86, 1.22)), storeys,
-               PLASTER[count % 8], SIGNS[count % 8] if haze < 0.2 else "", haze)  # fmt: skip
+        _house(
+            canvas,
+            noise,
+            rng,
+            int(left),
+            foot,
+            int(width),
+            int(tallness * rng.uniform(0.86, 1.22)),
+            storeys,
+            PLASTER[count % 8],
+            SIGNS[count % 8] if haze < 0.2 else "",
+            haze,
+        )
         left += width + tallness * 0.012
         count += 1 + int(rng.integers(2))
 
@@ -202,8 +219,11 @@ def _ground_floor(
             * lit
             * np.linspace(1.1, 0.75, depth, dtype=np.float32)[None, :, None]
         )
-        fill(canvas, (top - depth // 2, shop[0] - depth // 3, top + depth - depth // 2, shop[0] - depth // 3 + x.shape[2]),
-             (cloth * (1 - haze) + air).astype(np.float32))  # fmt: skip
+        fill(
+            canvas,
+            (top - depth // 2, shop[0] - depth // 3, top + depth - depth // 2, shop[0] - depth // 3 + x.shape[2]),
+            (cloth * (1 - haze) + air).astype(np.float32),
+        )
     if sign:
         text = letters(sign, int(storey * 0.15))
         if text.shape[1] < 0.9 * width:
@@ -240,8 +260,11 @@ def _tower(canvas: Float32, noise: Float32, centre: int, foot: int, half: float,
         at_top, at_left, cover = polygon(points)
         over(canvas, at_top, at_left, cover, colour * (SUNLIT * 0.7 + SHADED))
     w = half * 0.42
-    arch = [(centre - w, top + half * 1.5), *((centre + w * np.cos(a), top + half * 0.7 - w * np.sin(a))
-            for a in np.linspace(np.pi, 0, 24)), (centre + w, top + half * 1.5)]  # fmt: skip
+    arch = [
+        (centre - w, top + half * 1.5),
+        *((centre + w * np.cos(a), top + half * 0.7 - w * np.sin(a)) for a in np.linspace(np.pi, 0, 24)),
+        (centre + w, top + half * 1.5),
+    ]
     at_top, at_left, cover = polygon(arch)
     over(canvas, at_top, at_left, cover, f32(0.012, 0.011, 0.012))
     r = half * 0.62

@@ -8,9 +8,12 @@ from lichtbild.simulate.paint import Float32, enlarged, f32, fill, letters, over
 
 SUN_DIRECTION = (0.62, -0.55, 0.42)
 FRUIT = (
-    ((0.72, 0.22, 0.02), 3.0), ((0.62, 0.03, 0.02), 7.0), ((0.70, 0.52, 0.03), 2.5), ((0.16, 0.30, 0.03), 5.0),
+    ((0.72, 0.22, 0.02), 3.0),
+    ((0.62, 0.03, 0.02), 7.0),
+    ((0.70, 0.52, 0.03), 2.5),
+    ((0.16, 0.30, 0.03), 5.0),
     ((0.22, 0.03, 0.09), 8.0),
-)  # fmt: skip
+)
 PRICES = (("ARANCE", "1.90"), ("MELE", "2.40"), ("LIMONI", "3.20"), ("PERE", "2.80"))
 
 
@@ -72,8 +75,10 @@ def _crate(
     for k in range(boards):
         y0, y1 = int(top + k * step + step * 0.1), int(top + (k + 1) * step)
         rows = y1 - y0
-        grain = np.sin(enlarged(spread(noise, max(4, rows // 3), max(4, width // 24), 40 * k + left, top), rows, width) * 5
-                       + np.arange(rows, dtype=np.float32)[:, None] * (40.0 / rows))  # fmt: skip
+        grain = np.sin(
+            enlarged(spread(noise, max(4, rows // 3), max(4, width // 24), 40 * k + left, top), rows, width) * 5
+            + np.arange(rows, dtype=np.float32)[:, None] * (40.0 / rows)
+        )
         wood = f32(0.40, 0.25, 0.12) * (0.85 + 0.16 * grain + 0.08 * spread(noise, rows, width, left, k))
         fill(canvas, (y0, left, y1, left + width), (wood * (sun * 0.55 + sky)).astype(np.float32))
         for x in (left + width // 30, left + width - width // 22):
@@ -155,9 +160,19 @@ def _lamp(canvas: Float32, cx: int, foot: int, unit: int, sun: Float32, sky: Flo
 def _patches(canvas: Float32, left: int, top: int, size: int, sun: Float32, sky: Float32) -> None:
     """Glazed tiles of even colour lying on the stones: two rows of six."""
     colours = (
-        (0.12, 0.07, 0.05), (0.55, 0.32, 0.24), (0.12, 0.19, 0.33), (0.10, 0.14, 0.05), (0.23, 0.21, 0.42), (0.12, 0.50, 0.41),
-        (0.85, 0.85, 0.85), (0.57, 0.57, 0.57), (0.35, 0.35, 0.35), (0.19, 0.19, 0.19), (0.085, 0.085, 0.085), (0.03, 0.03, 0.03),
-    )  # fmt: skip
+        (0.12, 0.07, 0.05),
+        (0.55, 0.32, 0.24),
+        (0.12, 0.19, 0.33),
+        (0.10, 0.14, 0.05),
+        (0.23, 0.21, 0.42),
+        (0.12, 0.50, 0.41),
+        (0.85, 0.85, 0.85),
+        (0.57, 0.57, 0.57),
+        (0.35, 0.35, 0.35),
+        (0.19, 0.19, 0.19),
+        (0.085, 0.085, 0.085),
+        (0.03, 0.03, 0.03),
+    )
     gap = max(1, size // 8)
     light = (sun + sky) * 0.78
     rim = (top - gap, left - gap, top + 2 * (size + gap), left + 6 * (size + gap))
@@ -181,16 +196,30 @@ def balloon(radius: float, noise: Float32, sun: Float32, sky: Float32) -> Float3
     gore = np.floor(u * 20) % 3
     v = np.arange(m)[:, None] / m
     band = (np.abs(v - 0.5) < 0.09) * np.ones_like(u)
-    stripes = np.stack([np.where(gore == 0, 0.62, np.where(gore == 1, 0.72, 0.06)) * np.ones_like(v),
-                        np.where(gore == 0, 0.06, np.where(gore == 1, 0.60, 0.12)) * np.ones_like(v),
-                        np.where(gore == 0, 0.05, np.where(gore == 1, 0.40, 0.42)) * np.ones_like(v)])  # fmt: skip
+    stripes = np.stack(
+        [
+            np.where(gore == 0, 0.62, np.where(gore == 1, 0.72, 0.06)) * np.ones_like(v),
+            np.where(gore == 0, 0.06, np.where(gore == 1, 0.60, 0.12)) * np.ones_like(v),
+            np.where(gore == 0, 0.05, np.where(gore == 1, 0.40, 0.42)) * np.ones_like(v),
+        ]
+    )
     stripes = stripes * (1 - band) + band * 0.7 * (np.floor(u * 80) % 2 * 0.8 + 0.2)
     for dx in (-0.42, -0.15, 0.15, 0.42):
-        at_top, at_left, cover = polygon([(cx + dx * radius * 1.6, cy + radius * 0.72), (cx + dx * radius * 1.6 + 1, cy + radius * 0.72),
-                                          (cx + dx * radius * 0.5 + 1, cy + radius * 1.6), (cx + dx * radius * 0.5, cy + radius * 1.6)])  # fmt: skip
+        at_top, at_left, cover = polygon(
+            [
+                (cx + dx * radius * 1.6, cy + radius * 0.72),
+                (cx + dx * radius * 1.6 + 1, cy + radius * 0.72),
+                (cx + dx * radius * 0.5 + 1, cy + radius * 1.6),
+                (cx + dx * radius * 0.5, cy + radius * 1.6),
+            ]
+        )
         over(layer, at_top, at_left, cover, f32(0.05, 0.04, 0.04))
-    skirt = [(cx - radius * 0.66, cy + radius * 0.74), (cx + radius * 0.66, cy + radius * 0.74),
-             (cx + radius * 0.24, cy + radius * 1.28), (cx - radius * 0.24, cy + radius * 1.28)]  # fmt: skip
+    skirt = [
+        (cx - radius * 0.66, cy + radius * 0.74),
+        (cx + radius * 0.66, cy + radius * 0.74),
+        (cx + radius * 0.24, cy + radius * 1.28),
+        (cx - radius * 0.24, cy + radius * 1.28),
+    ]
     at_top, at_left, cover = polygon(skirt)
     shading = np.linspace(0.35, 1.0, cover.shape[1], dtype=np.float32)[None, None, :]
     over(
@@ -205,8 +234,12 @@ def balloon(radius: float, noise: Float32, sun: Float32, sky: Float32) -> Float3
     )
     n = cover.shape[0] // 2
     over(layer, int(cy) - n, int(cx) - n, cover, light)
-    basket = [(cx - radius * 0.2, cy + radius * 1.58), (cx + radius * 0.2, cy + radius * 1.58),
-              (cx + radius * 0.16, cy + radius * 1.86), (cx - radius * 0.16, cy + radius * 1.86)]  # fmt: skip
+    basket = [
+        (cx - radius * 0.2, cy + radius * 1.58),
+        (cx + radius * 0.2, cy + radius * 1.58),
+        (cx + radius * 0.16, cy + radius * 1.86),
+        (cx - radius * 0.16, cy + radius * 1.86),
+    ]
     at_top, at_left, cover = polygon(basket)
     weave = 0.7 + 0.5 * (spread(noise, *cover.shape) > 0)
     over(layer, at_top, at_left, cover, (f32(0.22, 0.13, 0.06) * weave * (sun * 0.6 + sky)).astype(np.float32))
@@ -245,8 +278,12 @@ def boat(tall: float, noise: Float32, sun: Float32, sky: Float32) -> Float32:
         [(mast - half, top), (mast + half, top), (mast + half, hull_y), (mast - half, hull_y)]
     )
     over(layer, at_top, at_left, cover, f32(0.16, 0.10, 0.05) * light)
-    hull = [(left + w * 0.02, hull_y - tall * 0.03), (left + w * 0.97, hull_y - tall * 0.05), (left + w * 0.86, top + tall * 0.985),
-            (left + w * 0.16, top + tall * 0.985)]  # fmt: skip
+    hull = [
+        (left + w * 0.02, hull_y - tall * 0.03),
+        (left + w * 0.97, hull_y - tall * 0.05),
+        (left + w * 0.86, top + tall * 0.985),
+        (left + w * 0.16, top + tall * 0.985),
+    ]
     at_top, at_left, cover = polygon(hull)
     plank = 1 - 0.3 * (
         (np.arange(cover.shape[0], dtype=np.float32)[:, None] % max(3.0, tall / 40)) < max(1.0, tall / 200)
@@ -267,12 +304,20 @@ def gull(span: float, rng: np.random.Generator) -> Float32:
     cx, cy = layer.shape[2] / 2, layer.shape[1] / 2
     lift = rng.uniform(0.25, 0.45)
     for side, tone in ((-1, 0.45), (1, 0.95)):
-        wing = [(cx, cy - 0.05 * span), (cx + side * 0.38 * span, cy - lift * span), (cx + side * 0.78 * span, cy - 0.12 * span),
-                (cx + side * 0.36 * span, cy - (lift - 0.12) * span), (cx, cy + 0.07 * span)]  # fmt: skip
+        wing = [
+            (cx, cy - 0.05 * span),
+            (cx + side * 0.38 * span, cy - lift * span),
+            (cx + side * 0.78 * span, cy - 0.12 * span),
+            (cx + side * 0.36 * span, cy - (lift - 0.12) * span),
+            (cx, cy + 0.07 * span),
+        ]
         at_top, at_left, cover = polygon(wing)
         over(layer, at_top, at_left, cover, f32(0.62, 0.56, 0.52) * tone)
-        tip = [(cx + side * 0.66 * span, cy - 0.19 * span), (cx + side * 0.78 * span, cy - 0.12 * span),
-               (cx + side * 0.60 * span, cy - 0.17 * span)]  # fmt: skip
+        tip = [
+            (cx + side * 0.66 * span, cy - 0.19 * span),
+            (cx + side * 0.78 * span, cy - 0.12 * span),
+            (cx + side * 0.60 * span, cy - 0.17 * span),
+        ]
         at_top, at_left, cover = polygon(tip)
         over(layer, at_top, at_left, cover, f32(0.04, 0.04, 0.05))
     t = np.linspace(0, 2 * np.pi, 40)
