@@ -82,12 +82,11 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
     low, middle, bright, high = np.percentile(log2_y, (2, 50, 95, 98))
     mean = float(np.mean(np.clip(log2_y, middle - 4, middle + 3)))
     skew = float(np.clip((2 * mean - low - high) / max(high - low, 2.0), -1, 1))
-    target = np.log2(MID_GREY) + 0.9 * skew
-    wanted = target - mean
-    # The brightest twentieth resists being pushed more than 3.6 stops above mid grey for the sake of the rest.
-    limit = np.log2(MID_GREY) + 3.6 - float(bright)
-    wanted = min(wanted, max(limit, 0.25 * wanted + 0.75 * limit))
-    return float(np.clip(camera_ev + 0.8 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + 4.0))
+    wanted = np.log2(MID_GREY) + 0.9 * skew - mean
+    # The brightest twentieth should stay within 2 stops above mid grey; beyond, it and the rest share the loss.
+    limit = np.log2(MID_GREY) + 2.0 - float(bright)
+    wanted = min(wanted, limit + 0.3 * max(wanted - limit, 0.0))
+    return float(np.clip(camera_ev + 0.85 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + 4.0))
 
 
 def analyse(
