@@ -1,5 +1,27 @@
 """The camera run forwards: scene + camera + hand -> burst, with the truth beside it."""
 
+from lichtbild.simulate.burst import Simulation, simulate, write_burst
+from lichtbild.simulate.hand import Hand
+from lichtbild.simulate.harbour import procedural_scene
+from lichtbild.simulate.lens import Lens
+from lichtbild.simulate.phone import VirtualCamera, virtual_phone
+from lichtbild.simulate.scene import Mover, Scene, from_picture
+from lichtbild.simulate.sensor import Sensor
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
-__all__ = ["SimulatedBurst", "Truth"]
+__all__ = [
+    "Hand",
+    "Lens",
+    "Mover",
+    "Scene",
+    "Sensor",
+    "SimulatedBurst",
+    "Simulation",
+    "Truth",
+    "VirtualCamera",
+    "from_picture",
+    "procedural_scene",
+    "simulate",
+    "virtual_phone",
+    "write_burst",
+]

@@ -1,0 +1,152 @@
+"""Cameras of our own: `virtual_phone` is what the demo and the tests take pictures with."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core import Camera, Cfa, ColourCalibration, Exposure, FrameInfo, Tags
+from lichtbild.core.colour_space import (
+    A_XY,
+    D50_XY,
+    D65_XY,
+    SRGB_TO_XYZ,
+    bradford,
+    kelvin_tint_to_xy,
+    xy_to_kelvin_tint,
+    xy_to_xyz,
+)
+from lichtbild.simulate.lens import Lens
+from lichtbild.simulate.sensor import Sensor
+
+Float64 = npt.NDArray[np.float64]
+
+# XYZ to camera under illuminant A and D65: made up, in the range of phone sensors.
+COLOUR_MATRIX_A = np.array([[0.95, -0.42, -0.02], [-0.37, 1.18, 0.22], [-0.03, 0.22, 0.62]])
+COLOUR_MATRIX_D65 = np.array([[0.78, -0.21, -0.07], [-0.42, 1.26, 0.18], [-0.06, 0.21, 0.55]])
+
+
+def dual_illuminant_colour() -> ColourCalibration:
+    """ColorMatrix and ForwardMatrix for A and D65 that agree with each other."""
+    matrices, forward = (COLOUR_MATRIX_A, COLOUR_MATRIX_D65), []
+    for xy, matrix in zip((A_XY, D65_XY), matrices, strict=True):
+        white = xy_to_xyz(xy)
+        forward.append(bradford(white, xy_to_xyz(D50_XY)) @ np.linalg.inv(matrix) @ np.diag(matrix @ white))
+    return ColourCalibration((A_XY, D65_XY), matrices, tuple(forward))
+
+
+@dataclass(frozen=True)
+class VirtualCamera:
+    """Sensor, lens and colour of a camera, and how it is set.
+
+    Parameters
+    ----------
+    sensor, lens
+        See there.
+    colour
+        Calibration for one or two illuminants.
+    light_xy
+        CIE xy of the light of the scene; the camera finds it without error.
+    time_s, f_number, focal_length_mm, focal_length_35mm
+        Exposure and lens as written; the focal length also makes pixels of the hand's angles.
+    interval_s, readout_s
+        From frame to frame, and from the first row to the last.
+    white_at
+        Signal of green, in units of saturation, for a white surface of the scene (1): the exposure.
+    """
+
+    sensor: Sensor = field(default_factory=Sensor)
+    lens: Lens = field(default_factory=Lens)
+    colour: ColourCalibration = field(default_factory=dual_illuminant_colour)
+    light_xy: tuple[float, float] = field(default_factory=lambda: kelvin_tint_to_xy(5200.0))
+    make: str = "lichtbild"
+    model: str = "lichtbild virtual phone"
+    time_s: float = 1 / 100
+    f_number: float = 1.8
+    focal_length_mm: float = 4.4
+    focal_length_35mm: float = 27.0
+    interval_s: float = 1 / 15
+    readout_s: float = 0.012
+    white_at: float = 0.8
+
+    def xyz_to_camera(self) -> Float64:
+        """ColorMatrix for the scene's light, interpolated in reciprocal temperature as DNG 1.7 chapter 6 says."""
+        matrices = self.colour.xyz_to_camera
+        if len(matrices) == 1:
+            return matrices[0]
+        low, high = (1 / xy_to_kelvin_tint(xy)[0] for xy in self.colour.illuminants_xy[:2])
+        here = 1 / xy_to_kelvin_tint(self.light_xy)[0]
+        share = float(np.clip((here - high) / (low - high), 0, 1))
+        return np.asarray(share * matrices[0] + (1 - share) * matrices[1])
+
+    def neutral(self) -> tuple[float, float, float]:
+        """AsShotNeutral: camera RGB of a white surface, green = 1."""
+        white = self.xyz_to_camera() @ xy_to_xyz(self.light_xy)
+        r, g, b = (float(v) for v in white / white[1])
+        return r, g, b
+
+    def scene_to_camera(self) -> Float64:
+        """[3, 3]: scene (linear Rec.709, eye adapted) to camera RGB in units of saturation."""
+        white = xy_to_xyz(self.light_xy)
+        matrix = self.xyz_to_camera() @ bradford(SRGB_TO_XYZ.sum(1), white) @ SRGB_TO_XYZ
+        return np.asarray(matrix * (self.white_at / (matrix @ np.ones(3))[1]))
+
+    def focal_px(self, shape: tuple[int, int]) -> float:
+        """Focal length in px, from the 35 mm equivalent by the diagonal."""
+        return float(self.focal_length_35mm / np.hypot(36, 24) * np.hypot(*shape))
+
+    def exposure(self, frame: int, iso: float, start_s: float) -> Exposure:
+        return Exposure(
+            self.time_s,
+            iso,
+            self.f_number,
+            self.focal_length_mm,
+            self.focal_length_35mm,
+            start_s + frame * self.interval_s,
+        )
+
+    def info(self, shape: tuple[int, int], iso: float, frame: int, start_s: float, name: str) -> FrameInfo:
+        """All that the file of one frame tells."""
+        exposure = self.exposure(frame, iso, start_s)
+        camera = Camera(
+            self.make, self.model, self.model, "virtual wide 4.4 mm f/1.8", self.colour, False, self.readout_s
+        )
+        sensor = self.sensor
+        return FrameInfo(
+            name=name,
+            shape=shape,
+            kind="mosaic",
+            camera=camera,
+            exposure=exposure,
+            cfa=sensor.cfa,
+            levels=sensor.levels(),
+            noise=sensor.noise(iso),
+            opcodes=self.lens.opcodes(shape, sensor.site_colours, sensor.cfa.quad),
+            default_crop=(0, 0, *shape),
+            as_shot_neutral=self.neutral(),
+            tags=_tags(exposure),
+            bits=sensor.bits,
+        )
+
+
+def _tags(exposure: Exposure) -> Tags:
+    """EXIF that is carried along: the moment with its sub-seconds, the zone, the lens, the author's name."""
+    captured = exposure.captured_s or 0.0
+    moment = datetime.datetime.fromtimestamp(captured, datetime.UTC)
+    stamp, sub = moment.strftime("%Y:%m:%d %H:%M:%S"), f"{int(captured % 1 * 1000):03d}"
+    exif = {36867: stamp, 36868: stamp, 37521: sub, 37522: sub, 36880: "+00:00", 36881: "+00:00",
+            42036: "virtual wide 4.4 mm f/1.8"}  # fmt: skip
+    return Tags({"ifd0": {306: stamp}, "exif": exif})
+
+
+def virtual_phone(cfa: str = "RGGB", quad: int = 1) -> VirtualCamera:
+    """A phone's main camera: barrel distortion of 1.5 %, a little lateral colour, corners at 42 %, some hot pixels."""
+    lens = Lens(
+        psf_sigma_px=0.45,
+        radial=((-0.0146, 0.0012, 0.0), (-0.0150, 0.0012, 0.0), (-0.0155, 0.0012, 0.0)),
+        corner_gain=(2.35, 2.2, 2.1),
+    )
+    return VirtualCamera(Sensor(Cfa.from_name(cfa, quad), hot_fraction=1.5e-5), lens)

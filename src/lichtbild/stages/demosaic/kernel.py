@@ -1,0 +1,196 @@
+"""Mosaic to camera RGB in one pass: see README.md for the idea, reference.py for the same in NumPy."""
+
+import halide as hl
+
+x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
+xo, yo, xi, yi = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi")
+
+LOW_PASS = [w / 24 for w in (1, 3, 5, 6, 5, 3, 1)]
+BOX = [1 / 7] * 7
+ACROSS = [1 / 5] * 5
+FLOOR = 1e-6
+
+
+def f32(value):
+    return hl.f32(float(value))
+
+
+def along(a, weights, step, axis):
+    """Symmetric weighted sum over neighbours `step` px apart; equal weights are summed before they are multiplied."""
+    half = len(weights) // 2
+    dx, dy = (step, 0) if axis == 1 else (0, step)
+    groups = {}
+    for k, w in enumerate(weights):
+        term = a[x + (k - half) * dx, y + (k - half) * dy]
+        groups[w] = groups[w] + term if w in groups else term
+    total = None
+    for w, group in groups.items():
+        term = group if w == 1 else group * f32(w)
+        total = term if total is None else total + term
+    return total
+
+
+class Steps:
+    """Makes a Func of each intermediate that is stored, and remembers it for the schedule."""
+
+    def __init__(self):
+        self.stored = []
+
+    def __call__(self, name, value):
+        func = hl.Func(name)
+        func[x, y] = value
+        self.stored.append(func)
+        return func
+
+
+def green_minus_colour(step, t, sign, axis, prior):
+    """Green minus the line's other colour along one axis (reference.green_minus_colour)."""
+    n = "v" if axis == 0 else "h"
+    across = 1 - axis
+    other = step("other_" + n, along(t, [0.5, 0.0, 0.5], 1, axis))
+    own_curve = hl.Func("own_curve_" + n)
+    own_curve[x, y] = along(t, [-0.25, 0.5, -0.25], 2, axis)
+    other_curve = hl.Func("other_curve_" + n)
+    other_curve[x, y] = along(other, [-0.25, 0.5, -0.25], 2, axis)
+    shared = step("shared_" + n, own_curve[x, y] * other_curve[x, y])
+    power = step("power_" + n, own_curve[x, y] * own_curve[x, y])
+    # Sums across the vector's direction first: they cost plain loads.
+    shared_1 = step("shared_1" + n, along(shared, [1, 1, 1], 2, 0))
+    power_1 = step("power_1" + n, along(power, [1, 1, 1], 2, 0))
+    slope = hl.clamp(
+        (along(shared_1, [1, 1, 1], 2, 1) + prior) / (along(power_1, [1, 1, 1], 2, 1) + prior), f32(0), f32(1.5)
+    )
+    d = step("d_" + n, sign * (t[x, y] - other[x, y] - slope * own_curve[x, y]))
+
+    smooth = step("smooth_" + n, along(d, LOW_PASS, 1, axis))
+    square = hl.Func("square_" + n)
+    square[x, y] = smooth[x, y] * smooth[x, y]
+    rest = step("rest_" + n, (d[x, y] - smooth[x, y]) * (d[x, y] - smooth[x, y]))
+    mean = step("mean_" + n, along(smooth, BOX, 1, axis))
+    signal_1 = step("signal_" + n, hl.max(along(square, BOX, 1, axis) - mean[x, y] * mean[x, y], f32(0)))
+    error_1 = step("error_" + n, along(rest, BOX, 1, axis))
+    signal = along(signal_1, ACROSS, 1, across) + f32(FLOOR)
+    error = along(error_1, ACROSS, 1, across) + f32(FLOOR)
+    gain = signal / (signal + error)
+    return mean[x, y] + gain * (d[x, y] - mean[x, y]), gain * error
+
+
+def colours_at(sideways, upright, green, slope, steps, floor):
+    """Colour from four neighbours weighted by their likeness (reference.weighted)."""
+    source = [sideways, sideways, upright, upright]
+
+    def reach(func, d, n):
+        return func[x + n * d[1], y + n * d[0]]
+
+    near = [reach(s, d, 1) for s, d in zip(source, steps, strict=True)]
+    far = [reach(s, d, 3) for s, d in zip(source, steps, strict=True)]
+    g_near, g_two, g_far = ([reach(green, d, n) for d in steps] for n in (1, 2, 3))
+    centre = green[x, y]
+    total = total_green = weight = None
+    for n in range(4):
+        unlike = floor + hl.abs(near[n] - near[n ^ 1] - slope * (g_near[n] - g_near[n ^ 1]))
+        unlike += hl.abs(near[n] - far[n] - slope * (g_near[n] - g_far[n]))
+        unlike += hl.abs(centre - g_two[n]) + hl.abs(centre - g_near[n])
+        w = hl.fast_inverse(unlike)
+        if n == 0:
+            total, total_green, weight = w * near[n], w * g_near[n], w
+        else:
+            total, total_green, weight = total + w * near[n], total_green + w * g_near[n], weight + w
+    return (total + slope * (centre * weight - total_green)) / weight
+
+
+@hl.generator(name="demosaic")
+class Demosaic:
+    """mosaic float32 [H, W], parities of red, white balance float32 [3], offset of the square root, priors float32 [3]
+    -> float32 [H, W, 3]."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    white_balance = hl.InputBuffer(hl.Float(32), 1)
+    offset = hl.InputScalar(hl.Float(32))
+    prior = hl.InputBuffer(hl.Float(32), 1)
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        step = Steps()
+        root = hl.sqrt(g.offset)
+        is_red_row = (y + g.red_row) % 2 == 0
+        is_red_column = (x + g.red_column) % 2 == 0
+        is_coloured = (x + y + g.red_row + g.red_column) % 2 == 0
+        wb = [g.white_balance[k] for k in range(3)]
+
+        whole = hl.BoundaryConditions.mirror_interior(g.mosaic)
+        even = hl.select(is_red_row, wb[0], wb[1])
+        odd = hl.select(is_red_row, wb[1], wb[2])
+        value = whole[x, y] * hl.select(is_red_column, even, odd)
+        t = step(
+            "t",
+            hl.select(value > 0, hl.sqrt(hl.max(value, f32(0)) + g.offset), root + value * (f32(0.5) / root)),
+        )
+
+        sign = hl.select(is_coloured, f32(-1), f32(1))
+        d_h, error_h = green_minus_colour(step, t, sign, 1, g.prior[0])
+        d_v, error_v = green_minus_colour(step, t, sign, 0, g.prior[0])
+        d = (d_h * error_v + d_v * error_h) / (error_h + error_v)
+        green = step("green", t[x, y] + hl.select(is_coloured, d, f32(0)))
+
+        def curve(a):
+            return 4 * a[x, y] - a[x, y + 2] - a[x, y - 2] - a[x + 2, y] - a[x - 2, y]
+
+        own, of_green = curve(t), curve(green)
+        shared = step("shared", own * of_green)
+        power = step("power", of_green * of_green)
+        shared_1 = step("shared_1", along(shared, [1, 1, 1], 2, 0))
+        power_1 = step("power_1", along(power, [1, 1, 1], 2, 0))
+        slope = step(
+            "slope",
+            hl.clamp(
+                (along(shared_1, [1, 1, 1], 2, 1) + g.prior[1]) / (along(power_1, [1, 1, 1], 2, 1) + g.prior[1]),
+                f32(0),
+                f32(1.5),
+            ),
+        )
+        across = step("across", (slope[x - 1, y] + slope[x + 1, y]) * f32(0.5))
+        down = (slope[x, y - 1] + slope[x, y + 1]) * f32(0.5)
+        diagonal = (across[x, y - 1] + across[x, y + 1]) * f32(0.5)
+
+        floor = g.prior[2]
+        other = step("other", colours_at(t, t, green, diagonal, [(-1, -1), (1, 1), (-1, 1), (1, -1)], floor))
+        cross = [(0, -1), (0, 1), (-1, 0), (1, 0)]
+        of_row = colours_at(t, other, green, across[x, y], cross, floor)
+        of_column = colours_at(other, t, green, down, cross, floor)
+        first = step("first", hl.select(is_coloured, t[x, y], of_row))
+        second = step("second", hl.select(is_coloured, other[x, y], of_column))
+        lines = hl.f32(first[x, y]), hl.f32(second[x, y])
+        red = hl.select(is_red_row, lines[0], lines[1])
+        blue = hl.select(is_red_row, lines[1], lines[0])
+
+        def light(value, k):
+            straight = (value - root) * (2 * root)
+            return hl.select(value > root, value * value - g.offset, straight) / wb[k]
+
+        g.out[c, x, y] = hl.select(c == 0, light(red, 0), hl.select(c == 1, light(green[x, y], 1), light(blue, 2)))
+
+        # Strips of rows in parallel, cut into columns that keep every ring buffer in the second-level cache; within a
+        # column each step slides down a row at a time, so nothing is computed twice but the rims of the cuts.
+        vector = self.natural_vector_size(hl.Float(32))
+        guard = hl.TailStrategy.GuardWithIf
+        g.out.bound(c, 0, 3)
+        g.out.output_buffer().dim(0).set_min(0).set_extent(3).set_stride(1)
+        g.out.output_buffer().dim(1).set_stride(3)
+        height, width = g.out.output_buffer().dim(2).extent(), g.out.output_buffer().dim(1).extent()
+        shift = hl.TailStrategy.ShiftInwards
+        g.out.split(y, yo, yi, hl.min(128, height), shift).split(x, xo, xi, hl.min(256, width), shift)
+        g.out.reorder(c, xi, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).parallel(yo)
+        for func in step.stored:
+            func.store_at(g.out, xo).compute_at(g.out, yi).vectorize(x, vector)
+            # Halide folds the others by itself.
+            rows = {"t": 32, "green": 16}
+            if func.name() in rows:
+                func.fold_storage(y, rows[func.name()])
+
+
+if __name__ == "__main__":
+    hl.main()

@@ -1,0 +1,43 @@
+"""The compiled demosaicer against its NumPy twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lichtbild.core import native
+from lichtbild.stages.demosaic import reference
+
+WB = np.array([2.1, 1.0, 1.6], np.float32)
+PRIOR = np.array([1e-3, 1e-2, 1e-3], np.float32)
+
+
+def both(mosaic, row, column, offset=4e-3):
+    fast = np.full((*mosaic.shape, 3), np.nan, np.float32)
+    clear = fast.copy()
+    native.call("demosaic", mosaic, row, column, WB, offset, PRIOR, fast)
+    reference.demosaic(mosaic, row, column, tuple(map(float, WB)), offset, tuple(map(float, PRIOR)), clear)
+    return fast, clear
+
+
+# Widths and heights around the cuts of the schedule (128 rows, 256 columns) and below a vector.
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 5), (9, 17), (41, 33), (129, 258), (140, 300)])
+@pytest.mark.parametrize("phase", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_kernel_is_its_twin(shape, phase):
+    rng = np.random.default_rng()
+    smooth = np.cumsum(rng.normal(size=shape), axis=1) / 30 + 0.3
+    for mosaic in (rng.random(shape) - 0.05, smooth):
+        fast, clear = both(np.ascontiguousarray(mosaic, np.float32), *phase)
+        # Sums in another order; 1e-4 of saturation is far below any noise. In an image two pixels wide a line's
+        # variance is nothing but rounding.
+        tolerance = 2e-4 if min(shape) > 2 else 1e-2
+        np.testing.assert_allclose(fast, clear, atol=tolerance, rtol=1e-3)
+        assert np.median(np.abs(fast - clear)) < max(2e-6, tolerance / 100)
+
+
+def test_what_is_not_finite_stays_near():
+    mosaic = np.full((60, 60), 0.2, np.float32)
+    mosaic[30, 30] = np.nan
+    fast, _ = both(mosaic, 0, 0)
+    assert np.isfinite(fast[:8]).all()
+    assert np.isfinite(fast[:, :8]).all()

@@ -1,0 +1,60 @@
+"""The kernels of the simulation against their NumPy twins."""
+
+import numpy as np
+import pytest
+
+from lichtbild.core import native
+from lichtbild.simulate import Lens, reference
+from lichtbild.simulate.lens import lens_frame
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (33, 70), (130, 301)])
+@pytest.mark.parametrize("n", [3, 4])
+def test_blur(shape: tuple[int, int], n: int) -> None:
+    rng = np.random.default_rng()
+    scene = rng.random((n, *shape), np.float32)
+    matrix = rng.normal(size=(n, n)).astype(np.float32)
+    taps = Lens(0.45).blur_taps(1.5)
+    out = np.full_like(scene, np.nan)
+    native.call("simulate_blur", scene, matrix, taps, out)
+    np.testing.assert_allclose(out, reference.simulate_blur(scene, matrix, taps), atol=2e-5)
+
+
+@pytest.mark.parametrize(("height", "width", "quad"), [(2, 2, 1), (37, 53, 1), (64, 130, 2)])
+def test_sample(height: int, width: int, quad: int) -> None:
+    rng = np.random.default_rng()
+    coefficients = rng.random((4, 90, 150), np.float32)
+    lens = rng.normal(0, 0.02, (3, 5)).astype(np.float32)
+    affine = rng.normal(0, 1e-3, (2, 3)).astype(np.float32)
+    affine[:, 2] = rng.normal(0, 30, 2)
+    planes = rng.integers(0, 4, (2, 2)).astype(np.int32)
+    top, left = 6, 14
+    numbers = (quad - 1, top, left, 1.25, 11.5, 9.5)
+    out = np.full((height, width), np.nan, np.float32)
+    frame = np.asarray(lens_frame((100, 160)), np.float32)
+    native.call("simulate_sample", coefficients, lens, frame, affine, planes, *numbers, out)
+    wanted = reference.simulate_sample(coefficients, lens, frame, affine, planes, *numbers, (height, width))
+    np.testing.assert_allclose(out, wanted, atol=2e-4)
+
+
+def test_spline_weights_are_a_partition_of_one() -> None:
+    weights = np.stack(reference.spline_weights(np.linspace(0, 0.999, 50)))
+    np.testing.assert_allclose(weights.sum(0), 1)
+    positions = np.arange(-2, 4)[:, None]
+    np.testing.assert_allclose((weights * positions).sum(0), np.linspace(0, 0.999, 50), atol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width", "quad"), [(2, 2, 1), (45, 77, 1), (40, 64, 2)])
+def test_expose(height: int, width: int, quad: int) -> None:
+    rng = np.random.default_rng()
+    light = (rng.random((height, width), np.float32) ** 3 * 1.3 - 0.05).astype(np.float32)
+    gain = (1 + rng.random((5, 7, 4), np.float32)).astype(np.float32)
+    for alpha, beta in ((1.8e-4, 3e-6), (2e-2, 3e-4), (0.3, 1e-9)):
+        numbers = (alpha, beta, 64.0, 1023.0, quad - 1, int(rng.integers(2**32)))
+        out = np.full((height, width), 65535, np.uint16)
+        native.call("simulate_expose", light, gain, *numbers, out)
+        wanted = reference.simulate_expose(light, gain, *numbers).astype(int)
+        # Arithmetic in 32 bits tips a count or a rounding once in a while, never more than one electron.
+        difference = np.abs(out.astype(int) - wanted)
+        assert (difference > 0).mean() < 0.02 + 4 / out.size
+        assert difference.max() <= 1 + alpha * 959
