@@ -56,7 +56,7 @@ def choose_noise(
     """
     notes = []
     if info.noise is not None:
-        doubt = implausible(info.noise, info.bits)
+        doubt = implausible(info.noise, range_bits(info))
         if not doubt:
             return ChosenNoise(info.noise, info.noise.source, f"noise by the file ({info.noise.source})")
         notes.append(f"the file's noise profile is left out: {doubt}")
@@ -67,7 +67,7 @@ def choose_noise(
     frames = list(linear_frames() if callable(linear_frames) else linear_frames)
     if frames:
         is_picture = info.kind == "picture"
-        fit = fit_noise(frames, info.cfa, saturation=saturation, bits=_range_bits(info), is_picture=is_picture)
+        fit = fit_noise(frames, info.cfa, saturation=saturation, bits=range_bits(info), is_picture=is_picture)
         return ChosenNoise(fit.model, "fitted", _line(notes, f"noise {fit.note}"))
     return ChosenNoise(assumed_noise(iso, info), "assumed", _line(notes, "noise assumed: nothing told, nothing to fit"))
 
@@ -92,8 +92,8 @@ def assumed_noise(iso: float | None, info: FrameInfo) -> NoiseModel:
     return NoiseModel((1.807e-4 * gain,) * n, (3.194e-6 * gain**2,) * n, "assumed")
 
 
-def _range_bits(info: FrameInfo) -> int:
-    """Bits of the range from black to white."""
+def range_bits(info: FrameInfo) -> int:
+    """Bits of the stored range from black to white: what a step of the numbers is."""
     if info.levels is None:
         return info.bits
     return max(1, round(float(np.log2(max(info.levels.white[0] - float(info.levels.black.min()), 2.0)))))
