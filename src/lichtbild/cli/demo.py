@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=size, default=(3024, 4032), metavar="WxH", help="of a frame, px (default 4032x3024)"
     )
     parser.add_argument("--iso", type=float, default=1600.0, metavar="ISO", help="50 to 12800 (default 1600)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="noise, motion and scene follow from it")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="noise, motion and scene follow from it")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=size, default=(3024, 4032), metavar="WxH", help="of a frame, px (default 4032x3024)"
     )
     parser.add_argument("--iso", type=float, default=800.0, metavar="ISO", help="50 to 12800 (default 800)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="noise, motion and scene follow from it")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="noise, motion and scene follow from it")
     parser.add_argument("--scene", type=Path, metavar="FILE", help="a picture of yours instead of the made-up scene")
     parser.add_argument(
         "--truth", type=Path, metavar="FILE", help="write what no camera knows: .npz with light and motion"
@@ -72,9 +72,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def simulated(shape: tuple[int, int], n_frames: int, iso: float, seed: int, *, scene: Path | None = None) -> Simulation:
     """A phone in an unsteady hand before a made-up scene, or before the picture `scene`."""
-    from lichtbild.simulate import Simulation, from_picture, procedural_scene
+    from lichtbild.simulate import Simulation, from_picture
+    from lichtbild.simulate.harbour import harbour
 
-    seen = procedural_scene(shape, seed=seed) if scene is None else from_picture(scene, shape)
+    seen = harbour(shape, seed=seed) if scene is None else from_picture(scene, shape)
     return Simulation(seen, n_frames=n_frames, iso=iso, seed=seed, shape=shape)
 
 
