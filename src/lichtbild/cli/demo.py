@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     photo.save_negative(negative, force=force)
     clock.lap("wrote the merged negative", negative)
 
-    one = api.develop(_reference_alone(burst, photo.report), same_rendering(photo), progress=console.progress)
+    one = api.develop(_reference_alone(burst, photo.report), progress=console.progress)
     one.save(single, force=force)
     clock.lap("developed its reference frame alone", single)
     labels = ("one frame", f"{len(burst)} frames")
@@ -72,13 +72,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def _reference_alone(burst: Burst, report: dict[str, Any]) -> Burst:
     import dataclasses
 
-    index = int(report.get("reference", 0))
+    chosen = report["reference"]["frame"]
+    index = [source.info.name for source in burst.sources].index(chosen)
     return dataclasses.replace(burst, sources=(burst.sources[index],), reference=0)
-
-
-def same_rendering(photo: Any) -> dict[str, dict[str, Any]]:
-    """Parameters that render another picture of the scene as bright as `photo`."""
-    return {}
 
 
 class _Clock:
