@@ -47,10 +47,14 @@ def reconstruct(
     for c, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
         ahead, behind = w[..., i] * rho[..., j], w[..., j] * rho[..., i]
         disagreement = 8 * (ahead - behind) / (ahead + behind + 1e-6)
-        trust = 1 / (1 + disagreement**2)
+        trust = (1 - doubt[..., i]) * (1 - doubt[..., j]) / (1 + disagreement**2)
         low, high = (0.85, 1.1) if c == 1 else (0.6, 1.8)
         relation = np.clip(rho[..., c] / np.sqrt(rho[..., i] * rho[..., j]), low, high)
-        guess = np.sqrt(w[..., i] * w[..., j]) * (1 + trust * (relation - 1))
+        # A partner that is clipped itself is at least as bright as the other.
+        brighter = np.maximum(w[..., i], w[..., j])
+        one = w[..., i] + doubt[..., i] * (brighter - w[..., i])
+        two = w[..., j] + doubt[..., j] * (brighter - w[..., j])
+        guess = np.sqrt(one * two) * (1 + trust * (relation - 1))
         out[..., c] = w[..., c] + doubt[..., c] * np.maximum(guess - w[..., c], 0)
     top = out.max(axis=2)
     fade = np.median(doubt, axis=2) * smoothstep(0.4, 1.0, share.min(axis=2))

@@ -129,7 +129,7 @@ def analyse(
     shaped = shaped + np.float32(1.2 * params.highlights) * _bump(stops, 2.5)
     model = as_linear_model(log2_y, shaped - log2_y)
     peak = float(np.percentile(stops, 99.8))
-    white = MID_GREY * 2.0 ** float(np.clip(peak + 0.3, 2.3, 5.5))
+    white = MID_GREY * 2.0 ** float(np.clip(peak, 2.3, 5.5))
     lut = table(white, params.contrast, False)
     return ToneFacts(exposure + params.exposure_ev, model, floor, lut, 1.06 * params.saturation, white, False)
 
@@ -145,16 +145,17 @@ def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bi
     ev = reference.gain_ev(frame.pixels, model, facts.floor) + np.float32(facts.exposure_ev)
     scene = frame.pixels * np.exp2(ev)[..., None]
     to_rgb = reference.display_matrix(space)
-    light = reference.to_display(scene, facts.lut, facts.saturation, to_rgb, display_luma(space), facts.identity)
+    light = reference.to_display(
+        scene, facts.lut, facts.saturation, to_rgb, reference.gamut_chroma(space), facts.identity
+    )
     pixels = light if bits == 32 else reference.encode(light, bits)
     return frame.replaced(pixels=pixels, domain=Domain.DISPLAY_RGB)
 
 
-def display_luma(space: str) -> Floats:
-    """Luminance weights of "srgb" or "p3"."""
-    from lichtbild.core import colour_space as cs
+def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
+    """The kernel's table of matrices, float32 [6, 3, 3] (see `kernel.Inputs`)."""
+    table = [camera_to_work, reference.WORK_TO_LMS, reference.LMS_TO_LAB, reference.LAB_TO_LMS]
+    return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
 
-    return np.asarray({"srgb": cs.SRGB_TO_XYZ, "p3": cs.P3_TO_XYZ}[space][1], np.float32)
 
-
-__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "display_luma", "filmic", "scene_exposure_ev"]
+__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "filmic", "matrices", "scene_exposure_ev"]
