@@ -72,10 +72,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def simulated(shape: tuple[int, int], n_frames: int, iso: float, seed: int, *, scene: Path | None = None) -> Simulation:
     """A phone in an unsteady hand before a made-up scene, or before the picture `scene`."""
-    from lichtbild.simulate import Simulation, from_picture
-    from lichtbild.simulate.harbour import harbour
+    from lichtbild.simulate import Simulation, from_picture, procedural_scene
 
-    seen = harbour(shape, seed=seed) if scene is None else from_picture(scene, shape)
+    seen = procedural_scene(shape, seed=seed) if scene is None else from_picture(scene, shape)
     return Simulation(seen, n_frames=n_frames, iso=iso, seed=seed, shape=shape)
 
 
