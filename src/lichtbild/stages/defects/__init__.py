@@ -170,7 +170,7 @@ def variance_grids(frame: Frame) -> tuple[Floats, Floats]:
     [ceil(H/16), ceil(W/16), 4]."""
     blocks = (-(-frame.shape[0] // GAIN_STEP_PX), -(-frame.shape[1] // GAIN_STEP_PX))
     cfa = frame.info.cfa
-    colours = np.zeros(4, np.intp) if cfa is None else np.array(cfa.colours).ravel()
+    colours = spatial_gain.site_colours(cfa)
     if frame.gain is None:
         gain: Floats = np.ones((*blocks, 4), np.float32)
     else:

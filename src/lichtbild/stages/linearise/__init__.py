@@ -98,7 +98,7 @@ def _finished(frame: Frame, work: _Work, info: FrameInfo) -> Frame:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """A frame on its way: stored or linear, a gain to apply yet, and all gains so far [nv, nh, 4 sites or 3 planes]."""
+    """A frame on its way: stored or linear, a gain to apply yet, and all gains so far [nv, nh, sites or planes]."""
 
     pixels: Array
     info: FrameInfo
@@ -123,8 +123,12 @@ class _Work:
         return (self.pixels.shape[0], self.pixels.shape[1])
 
     @property
+    def cell(self) -> int:
+        return spatial_gain.cell_px(self.info.cfa)
+
+    @property
     def n_gain(self) -> int:
-        return spatial_gain.N_SITES if self.pixels.ndim == 2 else self.pixels.shape[2]
+        return self.cell**2 if self.pixels.ndim == 2 else self.pixels.shape[2]
 
     def having(self, **changes: Any) -> _Work:
         return dataclasses.replace(self, **changes)
@@ -188,7 +192,7 @@ def _layer(work: _Work, op: Opcode) -> Layer | None:
     if not isinstance(op, GainMap):
         return None
     chosen = _places(work, op)
-    return None if chosen is None else spatial_gain.gain_map_layer(op, work.pixels.shape, chosen)
+    return None if chosen is None else spatial_gain.gain_map_layer(op, work.pixels.shape, chosen, work.cell)
 
 
 def _places(work: _Work, op: GainMap) -> dict[int, int] | None:
@@ -198,12 +202,12 @@ def _places(work: _Work, op: GainMap) -> dict[int, int] | None:
         if not spatial_gain.is_whole(area, work.shape) or area.row_pitch != 1 or area.column_pitch != 1:
             return None
         return {c: c for c in range(area.plane, min(area.plane + area.n_planes, work.pixels.shape[2]))}
-    sites = spatial_gain.sites_of(area, work.shape)
+    sites = spatial_gain.sites_of(area, work.shape, work.cell)
     return None if sites is None else {s: 0 for s in sites if area.plane == 0}
 
 
 def _nodes(work: _Work, op: Opcode) -> npt.NDArray[np.float64] | None:
-    """The gain of `op` at the nodes of the 16-px grid, float64 [nv, nh, 4 sites or 3 planes]; None if it is no gain."""
+    """The gain of `op` at the nodes of the 16-px grid, float64 [nv, nh, sites or planes]; None if it is no gain."""
     shape, n = work.shape, work.n_gain
     v, h = spatial_gain.node_positions(shape[0]), spatial_gain.node_positions(shape[1])
     if isinstance(op, FixVignetteRadial):
@@ -327,7 +331,9 @@ def _trimmed(work: _Work, op: TrimBounds) -> _Work:
         h = spatial_gain.node_positions(info.shape[1]) + op.left
         gain = sample_gain_grid(work.gain.astype(np.float32), v, h).astype(np.float64)
         if work.pixels.ndim == 2:  # the sites of the cut image are others
-            gain = gain[:, :, [2 * ((r + op.top) % 2) + (c + op.left) % 2 for r in (0, 1) for c in (0, 1)]]
+            cell = work.cell
+            order = [cell * ((r + op.top) % cell) + (c + op.left) % cell for r in range(cell) for c in range(cell)]
+            gain = gain[:, :, order]
     return work.having(
         pixels=np.ascontiguousarray(work.pixels[rows, columns]),
         info=info,
