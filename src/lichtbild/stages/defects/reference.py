@@ -36,9 +36,8 @@ def defects_repair(
     ) -> npt.NDArray[np.bool_]:
         variance = alpha[block] * np.maximum(level, 0) + beta[block]
         is_far = (excess > 0) & (excess**2 > sigmas**2 * variance)
-        return (
-            is_far & (excess > contrast * np.abs(level)) & (excess > texture * (high - low)) & (near < spread * excess)
-        )
+        is_strong = (excess > contrast * np.abs(level)) & (excess > texture * (high - low))
+        return np.asarray(is_far & is_strong & (near < spread * excess))
 
     is_bad = stands_out(above, high, around, contrast_hot, spread_hot)
     is_bad |= stands_out(below, low, -around, contrast_dead, spread_dead)
