@@ -47,7 +47,9 @@ PACKET = b"""<?xpacket begin='\xef\xbb\xbf' id='W5M0MpCehiHzreSzNTczkc9d'?>
 <x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
 <rdf:Description rdf:about='' xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmlns:tiff='http://ns.adobe.com/tiff/1.0/'
  xmlns:crs='http://ns.adobe.com/camera-raw-settings/1.0/' xmlns:dc='http://purl.org/dc/elements/1.1/'
- xmlns:GCamera='http://ns.google.com/photos/1.0/camera/' xmlns:xmpMM='http://ns.adobe.com/xap/1.0/mm/' xmpMM:DocumentID='a' xmpMM:InstanceID='b'
+ xmlns:GCamera='http://ns.google.com/photos/1.0/camera/'
+ xmlns:xmpMM='http://ns.adobe.com/xap/1.0/mm/'
+ xmpMM:DocumentID='a' xmpMM:InstanceID='b'
  xmp:Rating='4' xmp:Label='Red' tiff:Orientation='6'
  xmp:CreatorTool='Phone' crs:Exposure2012='+1.0' GCamera:MicroVideo='1'>
 <dc:subject><rdf:Bag><rdf:li>lake</rdf:li><rdf:li>evening</rdf:li></rdf:Bag></dc:subject>
@@ -222,6 +224,7 @@ def test_the_preview_of_a_p3_picture_is_srgb():
 
 @pytest.mark.parametrize("packet", [
     b"", b"\0" * 20, b"<not xml", PACKET[:300], b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", b"<a/>" * 2, b"\xff\xfe<",
+    PACKET.decode().encode("utf-16"),
     b"<x>" * 50_000, PACKET.replace(b"rdf:", b"r:"),
 ])  # fmt: skip
 def test_a_broken_packet_is_left_out_and_ours_is_there(packet):

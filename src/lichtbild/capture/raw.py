@@ -171,7 +171,10 @@ def _cfa(path: Path, raw: Any) -> tuple[npt.NDArray[np.intp], Cfa | None]:
     letters = raw.color_desc.decode("ascii", "replace")
     if pattern.shape != (2, 2) or not set(letters) <= set("RGB"):
         raise MetadataError(f"a filter array of {letters}, {pattern.shape}", where=path, hint="Bayer sensors only")
-    return np.asarray(pattern, np.intp), Cfa.from_name("".join(letters[k] for k in pattern.ravel()))
+    # Both `raw_pattern` and `raw_colors_visible` count from the corner of the whole sensor: ask by place.
+    top, left = raw.sizes.top_margin, raw.sizes.left_margin
+    sites = np.array([[raw.raw_color(top + i, left + j) for j in (0, 1)] for i in (0, 1)], np.intp)
+    return sites, Cfa.from_name("".join(letters[k] for k in sites.ravel()))
 
 
 def _levels(path: Path, raw: Any, sites: npt.NDArray[np.intp], reasons: list[str]) -> Levels:

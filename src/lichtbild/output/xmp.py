@@ -90,7 +90,8 @@ def _sequence(document: Any, rdf: str, name: str, values: Sequence[str]) -> Any:
 def _parsed(packet: bytes) -> Any:
     """The document of a packet, or None where it is not one to be trusted."""
     packet = packet.strip(b"\0 \r\n\t")
-    if not packet or len(packet) > MAX_PACKET_BYTES or b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+    # A zero byte is of UTF-16, which no packet in a picture is coded in and which would hide a document type.
+    if not packet or len(packet) > MAX_PACKET_BYTES or b"<!DOCTYPE" in packet or b"\0" in packet:
         return None
     try:
         document = minidom.parseString(packet)

@@ -1,4 +1,8 @@
-"""The first bits of a JPEG XL codestream (ISO/IEC 18181-1), read to know what the decoder would allocate."""
+"""The headers of a JPEG XL codestream (ISO/IEC 18181-1), read to know what the decoder would allocate.
+
+A frame may be larger than its picture, and a codestream may hold many: a few bytes could ask for any amount of memory.
+So only what raw tiles are is let through to the decoder: one frame of the picture's size, without extra channels.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,37 @@ class _Bits:
     def enum(self) -> int:
         return self.u32((0, 0), (1, 0), (2, 4), (18, 6))
 
+    def u64(self) -> int:
+        match self.take(2):
+            case 0:
+                return 0
+            case 1:
+                return 1 + self.take(4)
+            case 2:
+                return 17 + self.take(8)
+        number, shift = self.take(12), 12
+        while self.take(1):
+            if shift == 60:
+                return number | self.take(4) << shift
+            number |= self.take(8) << shift
+            shift += 8
+        return number
+
+    def no_extensions(self) -> None:
+        if self.u64():
+            raise self.refused("with extensions")
+
+    def to_byte(self) -> None:
+        self.take(self.left % 8)
+
+    def refused(self, what: str) -> UnreadableFile:
+        return UnreadableFile(f"a JPEG XL {what}", where=self.where, hint="Adobe DNG Converter, lossless JPEG")
+
 
 def codestream(data: bytes, where: str) -> bytes:
     """The first bytes of the codestream, taken out of the container where there is one."""
     if data[:2] == b"\xff\x0a":
-        return data[:256]
+        return data[:1024]
     if data[:12] != b"\0\0\0\x0cJXL \r\n\x87\n":
         raise UnreadableFile("no JPEG XL data where it should be", where=where, hint=_DAMAGED)
     at = 0
@@ -53,7 +83,7 @@ def codestream(data: bytes, where: str) -> bytes:
             break
         if kind in (b"jxlc", b"jxlp"):
             start = at + head + (4 if kind == b"jxlp" else 0)
-            found = data[start : min(at + size, start + 256)]
+            found = data[start : min(at + size, start + 1024)]
             if found[:2] == b"\xff\x0a":
                 return found
             break
@@ -62,7 +92,7 @@ def codestream(data: bytes, where: str) -> bytes:
 
 
 def check_jpeg_xl(data: bytes, where: str) -> tuple[int, int]:
-    """(height, width) of a still picture without extra channels.
+    """(height, width) of a still picture of one frame without extra channels.
 
     Raises
     ------
@@ -71,19 +101,110 @@ def check_jpeg_xl(data: bytes, where: str) -> tuple[int, int]:
     """
     bits = _Bits(codestream(data, where)[2:], where)
     height, width = _size(bits)
-    if bits.take(1):  # all_default metadata: 8 bit, sRGB, XYB
-        return height, width
-    if bits.take(1):  # extra_fields
+    is_xyb = _metadata(bits)
+    _transform(bits, is_xyb)
+    bits.to_byte()
+    _frame(bits, is_xyb)
+    return height, width
+
+
+def _metadata(bits: _Bits) -> bool:
+    """Whether the pixels are stored in XYB."""
+    if bits.take(1):  # all_default: 8 bit, sRGB, XYB
+        return True
+    has_extra_fields = bits.take(1)
+    if has_extra_fields:
         bits.take(3)  # orientation
         if bits.take(1):
             _size(bits)
         if bits.take(1) or bits.take(1):
-            raise UnreadableFile("a JPEG XL with a preview or an animation", where=where)
+            raise bits.refused("with a preview or an animation")
     _bit_depth(bits)
     bits.take(1)  # modular_16_bit_buffer_sufficient
     if bits.u32((0, 0), (1, 0), (2, 4), (1, 12)):
-        raise UnreadableFile("a JPEG XL with extra channels", where=where)
-    return height, width
+        raise bits.refused("with extra channels")
+    is_xyb = bool(bits.take(1))
+    _colour_encoding(bits)
+    if has_extra_fields and not bits.take(1):  # tone mapping
+        bits.take(16 + 16 + 1 + 16)
+    bits.no_extensions()
+    return is_xyb
+
+
+def _colour_encoding(bits: _Bits) -> None:
+    if bits.take(1):
+        return
+    if bits.take(1):
+        # It is coded by an entropy coder, and hides all that follows.
+        raise bits.refused("with an ICC profile of its own")
+    grey, xyb, custom = 1, 2, 2
+    space = bits.enum()
+    if space != xyb and bits.enum() == custom:
+        _custom_xy(bits)
+    if space not in (grey, xyb) and bits.enum() == custom:
+        for _ in range(3):
+            _custom_xy(bits)
+    if space != xyb:
+        if bits.take(1):
+            bits.take(24)
+        else:
+            bits.enum()
+    bits.enum()  # rendering intent
+
+
+def _custom_xy(bits: _Bits) -> None:
+    for _ in range(2):
+        bits.u32((0, 19), (524288, 19), (1048576, 20), (2097152, 21))
+
+
+def _transform(bits: _Bits, is_xyb: bool) -> None:
+    if bits.take(1):
+        return
+    if is_xyb and not bits.take(1):
+        bits.take(16 * 16)  # opsin inverse matrix: 9 + 3 + 3 + 1 half floats
+    mask = bits.take(3)
+    for bit, n in ((1, 15), (2, 55), (4, 210)):
+        if mask & bit:
+            bits.take(16 * n)
+
+
+def _frame(bits: _Bits, is_xyb: bool) -> None:
+    """The frame header up to `is_last`: a regular frame of the picture's size, and no other."""
+    if bits.take(1):  # all_default
+        return
+    if bits.take(2):
+        raise bits.refused("of several frames")
+    is_modular = bits.take(1)
+    uses_dc_frame = bits.u64() & 32
+    is_ycbcr = not is_xyb and bits.take(1)
+    if is_ycbcr and not uses_dc_frame:
+        bits.take(6)  # chroma subsampling
+    if not uses_dc_frame:
+        bits.u32((1, 0), (2, 0), (4, 0), (8, 0))  # upsampling
+    if is_modular:
+        bits.take(2)  # group size
+    elif is_xyb:
+        bits.take(6)  # quantisation of X and B
+    _passes(bits)
+    if bits.take(1):
+        raise bits.refused("whose frame has a size of its own")
+    mode = bits.u32((0, 0), (1, 0), (2, 0), (3, 2))
+    if mode:
+        raise bits.refused("of several frames")
+    if not bits.take(1):
+        raise bits.refused("of several frames")
+
+
+def _passes(bits: _Bits) -> None:
+    n_passes = bits.u32((1, 0), (2, 0), (3, 0), (4, 3))
+    if n_passes == 1:
+        return
+    n_downsamplings = bits.u32((0, 0), (1, 0), (2, 0), (3, 1))
+    bits.take(2 * (n_passes - 1))
+    for _ in range(n_downsamplings):
+        bits.u32((1, 0), (2, 0), (4, 0), (8, 0))
+    for _ in range(n_downsamplings):
+        bits.u32((0, 0), (1, 0), (2, 0), (0, 3))
 
 
 def _size(bits: _Bits) -> tuple[int, int]:
