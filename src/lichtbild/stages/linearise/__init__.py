@@ -72,7 +72,7 @@ def linearise(frame: Frame) -> Frame:
     with np.errstate(over="ignore", invalid="ignore"):
         for op in on_stored:
             work = _on_stored(work, op)
-        for op in on_linear:
+        for op in value_ops.planes_together(on_linear):
             work = _on_linear(work, op)
         work = _settled(work)
     info = dataclasses.replace(
@@ -98,7 +98,7 @@ def apply_linear(frame: Frame, ops: Sequence[Opcode]) -> Frame:
     """
     work = _Work.of(frame)
     with np.errstate(over="ignore", invalid="ignore"):
-        for op in ops:
+        for op in value_ops.planes_together(ops):
             work = _on_linear(work, op)
         work = _settled(work)
     return _finished(frame, work, work.info)
@@ -123,6 +123,7 @@ class _Work:
     n_effective: Any
     pending: Layer | None = None
     gain: npt.NDArray[np.float64] | None = None
+    is_own: bool = False  # made here, so that it may be written to
     is_changed: bool = False
 
     @classmethod
@@ -194,9 +195,9 @@ def _on_linear(work: _Work, op: Opcode) -> _Work:
         return _trimmed(work, op)
     if isinstance(op, FixBadPixelsConstant | FixBadPixelsList):
         return _bad_fixed(work, op)
-    values = work.pixels.copy()
+    values = work.pixels if work.is_own else work.pixels.copy()
     value_ops.apply(op, values, work.info.name)
-    return work.having(pixels=values, is_changed=True, gain=_multiplied(work.gain, nodes))
+    return work.having(pixels=values, is_own=True, is_changed=True, gain=_multiplied(work.gain, nodes))
 
 
 def _multiplied(a: npt.NDArray[np.float64] | None, b: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
@@ -250,7 +251,7 @@ def _settled(work: _Work) -> _Work:
     if work.is_linear:
         if work.pending is None:
             return work
-        return work.having(pixels=_times_layer(work.pixels, work.pending), pending=None)
+        return work.having(pixels=_times_layer(work.pixels, work.pending), pending=None, is_own=True)
     levels = work.info.levels
     assert levels is not None
     arguments = level_arrays(levels, work.pixels.shape, work.info.name)
@@ -259,7 +260,7 @@ def _settled(work: _Work) -> _Work:
         pixels = from_levels(stored, *arguments)
         if work.pending is not None:
             pixels = _times_layer(pixels, work.pending)
-        return work.having(pixels=pixels, is_linear=True, pending=None)
+        return work.having(pixels=pixels, is_linear=True, pending=None, is_own=True)
     flat = np.ascontiguousarray(stored, np.uint16).reshape(stored.shape[0], -1)
     out = np.empty(flat.shape, np.float32)
     if work.pending is None:
@@ -267,7 +268,7 @@ def _settled(work: _Work) -> _Work:
     else:
         layer = work.pending
         native.call("linearise_gain_u16", flat, *arguments, layer.maps, layer.row, layer.weight, out)
-    return work.having(pixels=out.reshape(stored.shape), is_linear=True, pending=None)
+    return work.having(pixels=out.reshape(stored.shape), is_linear=True, pending=None, is_own=True)
 
 
 def _times_layer(pixels: npt.NDArray[np.float32], layer: Layer) -> npt.NDArray[np.float32]:
