@@ -163,12 +163,6 @@ def render(
     top, left, height, width = window or (0, 0, *facts.shape)
     work_noise = colour.work_noise(frame.noise, facts.white.neutral, facts.colour)
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, params.sharpen)
-    gain = (
-        np.ones((2, 2, 3), np.float32)
-        if frame.gain is None
-        else np.broadcast_to(frame.gain, (*frame.gain.shape[:2], 3))
-    )
-    clip = np.ascontiguousarray(gain * np.float32(frame.saturation))
     nodes = np.ascontiguousarray(np.concatenate([facts.tone.model, facts.highlights.surround], 2), np.float32)
     start, end = (facts.highlights.start, facts.highlights.end) if params.highlights.reconstruct else (1e9, 2e9)
     kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[bits]
@@ -177,10 +171,10 @@ def render(
     native.call(
         {8: "develop_u8", 16: "develop_u16", 32: "develop_f32"}[bits],
         np.ascontiguousarray(frame.pixels, np.float32),
-        clip,
+        highlights.inverse_clip_nodes(frame),
         sharpen.noise_nodes(frame, sharpen_facts),
         nodes,
-        np.asarray(facts.white.neutral, np.float32),
+        np.asarray(1 / np.asarray(facts.white.neutral), np.float32),
         tone.matrices(facts.colour.matrix, space),
         facts.tone.lut,
         tone.reference.gamut_chroma(space),
