@@ -96,6 +96,6 @@ def surround_planes(log_ratios: Floats) -> Floats:
         (b - r / 2, r, 0.6, 1.5),
     ):
         apart = smoothstep(0.6, 1.4, np.abs(others))
-        pure = smoothstep(1.0, 1.6, relation)
+        pure = smoothstep(0.4, 0.65, relation)
         relations.append(np.clip(np.exp(relation), low - 0.3 * apart, high + 2.5 * apart + 12 * pure))
     return np.ascontiguousarray(np.stack([np.exp(r), np.exp(b), np.exp(-r), np.exp(-b), *relations], 2), np.float32)
