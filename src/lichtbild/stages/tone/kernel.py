@@ -124,8 +124,21 @@ def gamut_limit(gamut, lightness, a, b):
     return top + fr * (bottom - top)
 
 
+def within_reach(keep, scene):
+    """`reference.within_reach`."""
+    top = keep(hl.max(hl.max(scene[0], hl.max(scene[1], scene[2])), f(1e-7)))
+    per_top = keep(1 / top)
+    out = []
+    for v in scene:
+        distance = (top - v) * per_top
+        z = hl.max(distance - f(0.9), f(0)) * 10
+        out.append(top * (1 - hl.min(distance, f(0.9)) - f(0.1) * z / hl.sqrt(1 + z * z)))
+    return out
+
+
 def shown(keep, g, scene):
     """`reference.to_display`: linear display RGB, 0..1."""
+    scene = [keep(hl.select(g.identity != 0, v, w)) for v, w in zip(scene, within_reach(keep, scene), strict=True)]
     curved = [keep(look_up(g.lut, v)) for v in scene]
     cones0 = [keep(cube_root(v)) for v in multiply(g.matrices, 1, scene)]
     cones = [keep(cube_root(v)) for v in multiply(g.matrices, 1, curved)]
