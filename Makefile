@@ -12,7 +12,7 @@ TESTS ?=
 
 SOURCES := $(shell find src native cmake -name '*.py' -o -name '*.cpp' -o -name '*.toml' -o -name py.typed) CMakeLists.txt pyproject.toml README.md
 
-.PHONY: demo test build lint format docs bench wheel objects clean help
+.PHONY: demo test build lint format docs bench wheel check-wheel objects clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -22,7 +22,7 @@ help:
 	@echo 'make lint    ruff, mypy, import-linter'
 	@echo 'make docs    the documentation into site/'
 	@echo 'make bench   the figures into benchmarks/RESULTS.md (minutes)'
-	@echo 'make wheel   source archive and wheel into dist/'
+	@echo 'make wheel   source archive and wheel into dist/ (check-wheel: and try it where no compiler is)'
 	@echo 'make clean   remove all that was made'
 
 demo: $(STAMPS)/installed
@@ -44,14 +44,22 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff format
 
 docs: $(STAMPS)/docs $(STAMPS)/installed
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(STAMPS)/installed $(STAMPS)/tests
 	$(BIN)/python benchmarks/run.py
 
 wheel: $(STAMPS)/venv
-	$(BIN)/python -m pip install -q 'build>=1.2'
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'build>=1.2'
+	rm -rf dist
 	$(BIN)/python -m build --outdir dist
+
+# The wheel has to work where there is no Halide, no CMake and no compiler: nothing but its own environment is in PATH.
+check-wheel: wheel
+	rm -rf build/wheel-check
+	$(BIN)/python -m venv build/wheel-check
+	build/wheel-check/bin/python -m pip install -q --disable-pip-version-check dist/*.whl
+	env -i PATH=$(CURDIR)/build/wheel-check/bin lichtbild demo --size 640x480 --frames 3 -o build/wheel-check/demo
 
 # Kernels for a platform that has no Halide, compiled on one that has: make objects TARGETS=arm-64-linux
 objects: $(STAMPS)/venv

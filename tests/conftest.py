@@ -6,7 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A shared machine is slow now and then: time is measured in benchmarks/, never asserted here.
+hypothesis.settings.register_profile(
+    "lichtbild", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("lichtbild")
 
 ROOT = Path(__file__).resolve().parent.parent
 

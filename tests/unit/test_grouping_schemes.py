@@ -14,7 +14,7 @@ from lichtbild.capture.candidates import Candidate
 from lichtbild.capture.grouping import group
 from lichtbild.capture.naming import natural_key, parse_name
 from lichtbild.capture.overlap import SIZE_PX, overlap, thumbnail_of
-from lichtbild.core import Camera, Exposure, FrameInfo, MetadataError, ShapeError, UsageError
+from lichtbild.core import Camera, Exposure, FrameInfo, MetadataError, ShapeError, UnreadableFile, UsageError
 
 Spec = tuple[str, float | None]
 
@@ -156,16 +156,16 @@ def test_folder_with_one_burst_is_read(tmp_path: Path) -> None:
 def test_folder_with_two_scenes_is_not_guessed(tmp_path: Path) -> None:
     for k in range(3):
         _save(tmp_path / f"IMG_{k}.jpg", _scene(1 if k < 2 else 2, 4 * k), f"10{k}50")
-    with pytest.raises(UsageError, match=r"2 shots in this folder: burst of 2: IMG_0\.jpg"):
+    with pytest.raises(MetadataError, match=r"2 shots in this folder\n +1  burst of 2: IMG_0\.jpg"):
         read(tmp_path)
 
 
 def test_folder_without_pictures_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no pictures in this folder"):
+    with pytest.raises(UnreadableFile, match="no pictures in this folder"):
         read(tmp_path)
     (tmp_path / "empty.dng").touch()
     (tmp_path / "sub").mkdir()
-    with pytest.raises(UsageError, match=r"empty\.dng: is an empty file.*sub"):
+    with pytest.raises(UnreadableFile, match=r"empty\.dng: is an empty file.*sub"):
         read(tmp_path)
     assert "empty file" in survey(tmp_path).left_out[0][1]
 

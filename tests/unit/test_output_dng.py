@@ -229,3 +229,15 @@ def test_display_pixels_are_refused(tmp_path):
     frame = Frame(scene(8, 8), Domain.DISPLAY_RGB, info(8, 8), NOISE)
     with pytest.raises(DomainError, match="MOSAIC or CAMERA_RGB"):
         write_dng(tmp_path / "a.dng", frame)
+
+
+def test_absurd_numbers_are_left_out_of_the_exif_and_odd_frames_are_written(tmp_path):
+    exposure = Exposure(1e-30, float("inf"), -1.0, float("nan"), 1e12, 1e30)
+    frame = stored_frame(64, 64).with_info(exposure=exposure, tags=Tags({"exif": {34855: None}}), orientation=77)
+    write_dng(tmp_path / "a.dng", frame)
+    with open(tmp_path / "a.dng", "rb") as file:
+        assert codec.parse_exif(file.read())["exif"].keys() == {36864}
+    wrong = stored_frame(64, 64).with_info(as_shot_neutral=(1e9, 1.0, -1.0))
+    with pytest.raises(MetadataError, match=r"tag 50728"):
+        write_dng(tmp_path / "b.dng", wrong)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.dng"]

@@ -119,7 +119,8 @@ def _candidate_or_reason(path: Path, candidates: list[Candidate]) -> str:
         source = open_file(path)
     except LichtbildError as error:
         return error.message if error.hint is None else f"{error.message} (try: {error.hint})"
-    if "lichtbild" in exif_facts.software(source.info.tags.exif).lower() and source.info.kind != "mosaic":
+    software = exif_facts.software(source.info.tags.exif).lower()
+    if software.startswith("lichtbild") and "simulate" not in software:
         return "made by lichtbild"
     candidates.append(Candidate(path, source.info, source))
     return ""
@@ -152,11 +153,12 @@ def read(what: str | Path | Iterable[str | Path]) -> Burst:
     Raises
     ------
     UsageError
-        If a folder holds several shots (they are listed) or none, or a file is named twice.
+        If no file is given, or one twice.
     MetadataError, ShapeError
-        If frames are of different cameras, kinds or sizes, or more than 64; the odd files are named.
+        If a folder holds several shots (they are listed), or frames are of different cameras, kinds or sizes, or more
+        than 64; the odd files are named.
     UnreadableFile
-        If a file cannot be opened.
+        If a file cannot be opened, or a folder holds no pictures.
     """
     if isinstance(what, str | Path):
         path = Path(what)
@@ -174,7 +176,8 @@ def _read_folder(folder: Path) -> Burst:
     found = survey(folder)
     if len(found.proposals) != 1:
         text, hint = _choice(found)
-        raise UsageError(text, where=folder, hint=hint)
+        kind = MetadataError if found.proposals else UnreadableFile
+        raise kind(text, where=folder, hint=hint)
     proposal = found.proposals[0]
     if proposal.problem:
         raise ShapeError(proposal.problem, where=folder)
@@ -191,10 +194,12 @@ def _choice(found: Survey) -> tuple[str, str]:
         folders = sorted(p.name for p in found.folder.iterdir() if p.is_dir() and not p.name.startswith("."))
         text = "no pictures in this folder" + ("; " + "; ".join(broken[:8]) if broken else "")
         return text, f"one of its folders: {', '.join(folders[:8])}" if folders else "a folder of DNG or JPEG frames"
-    lines = [p.summary() for p in found.proposals[:12]]
+    lines = [f"{number:>4}  {p.summary()}" for number, p in enumerate(found.proposals[:12], 1)]
     more = len(found.proposals) - len(lines)
-    text = f"{len(found.proposals)} shots in this folder: " + "; ".join(lines) + (f"; and {more} more" if more else "")
-    return text, "name the files of one of them"
+    text = "\n".join(
+        [f"{len(found.proposals)} shots in this folder", *lines, *([f"      and {more} more"] if more else [])]
+    )
+    return text, "--burst and the number of one of them, or the names of its files"
 
 
 def _read_list(paths: Sequence[Path]) -> Burst:

@@ -1,6 +1,7 @@
 """The command `lichtbild`: one module a verb, each imported only when it is asked for.
 
-A verb's module has `HELP` (one line), `EXAMPLES`, `add_arguments(parser)` and `run(arguments, console) -> exit code`.
+A verb's module has a docstring for its help, `USAGE`, `EXAMPLES`, `add_arguments(parser)` and
+`run(arguments, console) -> exit code`.
 Exit codes: 0 done, 1 done in part, 2 wrong usage, 3 unreadable input or failed output, 130 interrupted.
 """
 
@@ -57,6 +58,7 @@ def build_parser(verbs: Sequence[str] = ()) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(
             verb,
             help=help_line,
+            usage=f"lichtbild {verb} {module.USAGE}",
             description=module.__doc__,
             epilog="examples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES),
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -38,10 +38,10 @@ class Console:
         self._drawn_s = 0.0
         self._has_line = False
 
-    def event(self, kind: str, **content: Any) -> None:
+    def event(self, event: str, /, **content: Any) -> None:
         """One line of ndjson, where asked for."""
         if self.as_json:
-            print(json.dumps({"event": kind, **content}, ensure_ascii=False, default=str), file=self.out, flush=True)
+            print(json.dumps({"event": event, **content}, ensure_ascii=False, default=str), file=self.out, flush=True)
 
     def note(self, text: str) -> None:
         """A line for people that may be missed."""
@@ -61,14 +61,14 @@ class Console:
         if not self.as_json and not self.is_quiet:
             self._line(f"{what}: {path}")
 
-    def report(self, text: str, **content: Any) -> None:
+    def report(self, text: str, /, **content: Any) -> None:
         """What the verb was asked for: text on standard output, or its content as one event."""
         self.event("report", **content)
         if not self.as_json:
             self._clear()
             print(text, file=self.out, flush=True)
 
-    def error(self, text: str, **content: Any) -> None:
+    def error(self, text: str, /, **content: Any) -> None:
         """Why the run failed."""
         self.event("error", **content)
         self._line(f"lichtbild: {text}")

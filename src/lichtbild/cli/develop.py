@@ -14,13 +14,12 @@ from lichtbild.cli import flags, shots
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE
 
+USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
     "lichtbild develop IMG_2041/ -o photo.jpg",
     "lichtbild develop IMG_2041_*.dng -o photo.jpg --negative linear",
     "lichtbild develop night/ --burst 2 --json | jq -r .event",
 )
-
-PICTURES = (".jpg", ".jpeg", ".tif", ".tiff")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     shots.add_arguments(parser)
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help=".jpg or .tif (default: the shot's name, .jpg)"
+        "-o", "--output", type=Path, metavar="FILE", help=".jpg .tif .png (default: the shot's name, .jpg)"
     )
+    parser.add_argument("--space", choices=("srgb", "p3"), default="srgb", help="colours of the picture (default srgb)")
+    parser.add_argument(
+        "--bits", type=int, choices=(8, 16), help="of the picture's channels (default 16 for .tif, else 8)"
+    )
+    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of a JPEG, 1 to 100 (default 95)")
     parser.add_argument(
         "--negative", choices=("linear", "bayer"), help="write the merged negative beside the picture too, as DNG"
     )
@@ -40,25 +44,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild import api
     from lichtbild.core.errors import UsageError
     from lichtbild.output.atomic import check_target
+    from lichtbild.output.photo import SUFFIXES
 
     params = flags.stage_values(arguments, api.STAGES)
-    if arguments.output and arguments.output.suffix.lower() not in PICTURES:
-        raise UsageError(f"no picture format {arguments.output.suffix!r}", where="--output", hint=" ".join(PICTURES))
+    if not 1 <= arguments.quality <= 100:
+        raise UsageError(f"{arguments.quality} is out of bounds", where="--quality", hint="1 to 100")
+    if arguments.output and arguments.output.suffix.lower() not in SUFFIXES:
+        suffix = arguments.output.suffix or "no suffix"
+        raise UsageError(f"{suffix}: no format that is written", where="--output", hint=" ".join(SUFFIXES))
     burst = shots.read(arguments, console)
     picture = arguments.output or Path(f"{burst.name}.jpg")
     negative = picture.with_suffix(".dng") if arguments.negative else None
+    # Seconds of work are not to be lost on a file that cannot be written.
     for path in filter(None, (picture, negative)):
         check_target(path, force=arguments.force)
 
     started_s = time.monotonic()
     console.start()
-    photo = api.develop(burst, params, progress=console.progress)
-    for line in photo.notes:
-        console.note(line)
-    photo.save(picture, force=arguments.force)
+    bits = arguments.bits or (16 if picture.suffix.lower().startswith(".tif") else 8)
+    photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits)
+    photo.save(picture, force=arguments.force, quality=arguments.quality)
     console.wrote("picture", picture)
-    if negative:
+    if negative and negative != picture:
         photo.save_negative(negative, kind=arguments.negative, force=arguments.force)
         console.wrote("negative", negative)
-    console.event("done", seconds=round(time.monotonic() - started_s, 3), frames=len(burst))
+    console.event("done", seconds=round(time.monotonic() - started_s, 3), frames=len(burst), report=photo.report)
     return DONE

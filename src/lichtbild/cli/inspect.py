@@ -12,6 +12,7 @@ from typing import Any
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE, FAILED, PARTIAL
 
+USAGE = "FILE [FILE ...] [flags]"
 EXAMPLES = (
     "lichtbild inspect IMG_2041.dng",
     "lichtbild inspect DCIM/Camera/",

@@ -13,6 +13,7 @@ from lichtbild.cli import flags, shots
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE
 
+USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
     "lichtbild merge IMG_2041/ -o negative.dng",
     "lichtbild merge IMG_2041/ -o negative.dng --negative bayer",

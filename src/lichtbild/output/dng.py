@@ -17,6 +17,7 @@ from lichtbild.core.corrections import Opcode, OpcodeLists
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, MetadataError, ShapeError
 from lichtbild.core.frame import Frame, Levels
+from lichtbild.core.noise import NoiseModel
 from lichtbild.core.opcode_bytes import serialise
 from lichtbild.output import dng_tags as tags
 from lichtbild.output.atomic import write_whole
@@ -26,10 +27,13 @@ from lichtbild.output.preview import PREVIEW_PX, fitted, jpeg_directory, rough_p
 
 THUMBNAIL_PX = 256
 
-# Black of a merged 16-bit negative: noise around black goes below it and must not be cut. At least this much room...
-LEAST_BLACK = 1024
-# ... and at most a quarter of the range, for noise that no picture has.
-MOST_BLACK = 16384
+# Black of a merged negative: noise around black goes below it and must not be cut. At least this part of the range...
+LEAST_BLACK = 1 / 64
+# ... and at most this, for noise that no picture has.
+MOST_BLACK = 1 / 4
+# The noise where it is least is this many steps: rounding adds 1/750 to its variance, and no developer can band it.
+STEPS_OF_NOISE = 8
+LEAST_BITS, MOST_BITS = 12, 16
 # How far above saturation values may go before they are cut (corners brightened by the shading correction).
 MOST_HEADROOM = 4.0
 
@@ -82,6 +86,8 @@ def write_dng(
     frame.require(Domain.MOSAIC, Domain.CAMERA_RGB)
     if preview is not None and (preview.dtype != np.uint8 or preview.ndim != 3 or preview.shape[2] != 3):
         raise ShapeError(f"a preview is uint8 [h, w, 3], not {preview.dtype} {list(preview.shape)}", where="preview")
+    if frame.domain is Domain.CAMERA_RGB and frame.info.kind == "monochrome":
+        frame = _one_plane(frame)
     main = _main_directory(frame, software, frame.info.tags.xmp if xmp is None else xmp)
     raw = _raw_directory(frame, compress=compress)
     shown = rough_preview(frame, THUMBNAIL_PX) if preview is None else preview
@@ -94,13 +100,21 @@ def write_dng(
     write_whole(path, exif.serialise([main]), force=force)
 
 
+def _one_plane(frame: Frame) -> Frame:
+    """A sensor without colours, carried as three equal planes, as the one plane it is."""
+    noise = NoiseModel(frame.noise.alpha[:1], frame.noise.beta[:1], frame.noise.source, frame.noise.correlation_px)
+    gain = None if frame.gain is None else frame.gain[..., :1]
+    pixels = np.ascontiguousarray(frame.pixels[..., 0])
+    return frame.replaced(pixels=pixels, domain=Domain.MOSAIC, noise=noise, gain=gain).with_info(cfa=None)
+
+
 def _main_directory(frame: Frame, software: str, xmp: bytes) -> exif.Directory:
     """IFD0 without its picture."""
     info = frame.info
     carried = carried_exif(info, software)
     directory = exif.Directory(exif.typed(carried["ifd0"], "ifd0"))
     entries = directory.entries
-    entries[274] = (exif.SHORT, info.orientation)
+    entries[274] = (exif.SHORT, info.orientation if 1 <= info.orientation <= 8 else 1)
     entries[50708] = (exif.ASCII, info.camera.name)
     exposure_ev = info.baseline_exposure_ev + (math.log2(frame.saturation) if _is_linear(frame) else 0.0)
     entries[50730] = (exif.SRATIONAL, (round(exposure_ev * 10_000), 10_000))
@@ -109,6 +123,8 @@ def _main_directory(frame: Frame, software: str, xmp: bytes) -> exif.Directory:
     if info.kind != "monochrome":
         if info.camera.colour is not None:
             entries |= tags.colour_entries(info.camera.colour)
+        elif info.kind == "picture" or info.camera.is_rendered:
+            entries |= tags.rendered_colour_entries()
         entries |= tags.white_balance_entries(info)
     noise = frame.noise.scaled(1 / frame.saturation) if _is_linear(frame) else frame.noise
     entries |= tags.noise_entries(noise, frame.n_effective, frame.gain)
@@ -156,10 +172,10 @@ def _raw_directory(frame: Frame, *, compress: bool) -> exif.Directory:
 
 
 def _levels_of_linear(frame: Frame) -> tuple[Levels, Storage]:
-    """16-bit levels for float pixels: black high enough for the noise below it, white where the sensor clips.
+    """Levels for float pixels: black high enough for the noise below it, white where the sensor clips.
 
     Values above saturation (a shading gain brings them there) keep room above white: readers that know nothing of it
-    cut them at white, as they should.
+    cut them at white, as they should. There are as many bits as the noise is worth: more would store its last digits.
     """
     if frame.pixels.dtype != np.float32:
         raise DomainError(f"linear pixels are float32, not {frame.pixels.dtype}", where=frame.info.name)
@@ -167,13 +183,22 @@ def _levels_of_linear(frame: Frame) -> tuple[Levels, Storage]:
     highest = float(np.fmax.reduce(frame.pixels, axis=None)) / frame.saturation
     headroom = min(max(highest, 1.0), MOST_HEADROOM) if math.isfinite(highest) else 1.0
     below = max(-lowest, 0.0) if math.isfinite(lowest) else 0.0
-    # (65535 - black) / headroom numbers a unit; black must hold `below` units.
-    wanted = 65535 * below / (headroom + below)
-    black = int(min(max(256 * math.ceil(wanted / 256), LEAST_BLACK), MOST_BLACK))
-    white = black + int((65535 - black) / headroom)
+    part = min(max(below / (headroom + below), LEAST_BLACK), MOST_BLACK)
+    steps = headroom * STEPS_OF_NOISE / max(_least_noise(frame), 1e-9) / (1 - part)
+    bits = min(max(math.ceil(math.log2(steps)), LEAST_BITS), MOST_BITS)
+    top = 2**bits - 1
+    black = math.ceil(part * (top + 1))
+    white = black + int((top - black) / headroom)
     n_planes = 1 if frame.domain is Domain.MOSAIC else 3
     levels = Levels(np.full((1, 1, n_planes), black, np.float32), (float(white),) * n_planes)
-    return levels, Storage((white - black) / frame.saturation, float(black))
+    return levels, Storage((white - black) / frame.saturation, float(black), top)
+
+
+def _least_noise(frame: Frame) -> float:
+    """Standard deviation of black where it is least, of a picture whose saturation is 1."""
+    gain = 1.0 if frame.gain is None else float(frame.gain.min())
+    n_frames = max(float(np.max(frame.n_effective)), 1e-6)
+    return gain * math.sqrt(min(frame.noise.beta) / n_frames) / frame.saturation
 
 
 def _opcode_entries(frame: Frame) -> tags.Entries:

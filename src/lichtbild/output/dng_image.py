@@ -21,13 +21,14 @@ TILE_PX = 512
 
 @dataclass(frozen=True)
 class Storage:
-    """How numbers are stored: uint = clip(round(value * scale + offset)).
+    """How numbers are stored: uint = clip(round(value * scale + offset), 0, top).
 
     `scale` None: the pixels are integers already and stored as they are.
     """
 
     scale: float | None = None
     offset: float = 0.0
+    top: int = 65535
 
 
 def quantised(part: Pixels, storage: Storage) -> Pixels:
@@ -38,7 +39,7 @@ def quantised(part: Pixels, storage: Storage) -> Pixels:
     numbers += np.float32(storage.offset + 0.5)
     # fmax and fmin, not clip: they drop a NaN instead of passing it on to an undefined integer.
     np.fmax(numbers, 0, out=numbers)
-    np.fmin(numbers, 65535, out=numbers)
+    np.fmin(numbers, storage.top, out=numbers)
     return numbers.astype(np.uint16)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+import math
+from typing import Any, TypeGuard
 
 from lichtbild import __version__
 from lichtbild.core import exif
@@ -11,10 +12,15 @@ from lichtbild.core.frame import FrameInfo
 
 SOFTWARE = f"lichtbild {__version__}"
 
+# A comment of a person is short; phones keep their logs there.
+_USER_COMMENT = 37510
+MOST_COMMENT_BYTES = 2000
+_YEAR_9999_S = 253_000_000_000
+
 # What describes the pixels of the original file, not the scene: each writer sets its own.
 _OF_THE_FILE = {
     "ifd0": {274, 282, 283, 296, 513, 514, 529, 531, 532},
-    "exif": {exif.MAKER_NOTE, 37510, 40960, 40961, 40962, 40963, 40964, 37121, 37122, 42080, 42081, 42082},
+    "exif": {exif.MAKER_NOTE, 40960, 40961, 40962, 40963, 40964, 37121, 37122, 42016, 42080, 42081, 42082},
     "gps": set(),
     "interop": {1, 2},
 }
@@ -29,7 +35,9 @@ def carried_exif(info: FrameInfo, software: str = SOFTWARE) -> dict[str, dict[in
     carried: dict[str, dict[int, Any]] = {"ifd0": {}, "exif": {}, "gps": {}}
     for name in carried:
         known = exif.TYPES[name].keys() - _OF_THE_FILE[name]
-        carried[name] = {t: v for t, v in info.tags.exif.get(name, {}).items() if t in known and v not in ("", b"", ())}
+        carried[name] = {t: v for t, v in info.tags.exif.get(name, {}).items() if t in known and _says_something(v)}
+    if len(carried["exif"].get(_USER_COMMENT, b"")) > MOST_COMMENT_BYTES:
+        del carried["exif"][_USER_COMMENT]
     # Phones write the exposure into IFD0 of their DNGs as TIFF/EP has it; other readers look for it in the Exif IFD.
     for tag, value in info.tags.exif.get("ifd0", {}).items():
         if tag in exif.TYPES["exif"].keys() - _OF_THE_FILE["exif"] and tag not in exif.TYPES["ifd0"]:
@@ -59,24 +67,34 @@ def _from_info(info: FrameInfo) -> dict[str, dict[int, Any]]:
         made["ifd0"][272] = camera.model
     if camera.lens:
         made["exif"][42036] = camera.lens
-    if exposure.time_s:
+    if _is_sensible(exposure.time_s):
         made["exif"][33434] = _nice_time(exposure.time_s)
-    if exposure.f_number:
+    if _is_sensible(exposure.f_number):
         made["exif"][33437] = exif.rational(exposure.f_number, limit=100)
-    if exposure.iso:
+    if _is_sensible(exposure.iso):
         made["exif"][34855] = min(max(round(exposure.iso), 1), 65535)
         if exposure.iso > 65535:
             made["exif"] |= {34864: 2, 34866: round(exposure.iso)}
-    if exposure.focal_length_mm:
+    if _is_sensible(exposure.focal_length_mm):
         made["exif"][37386] = exif.rational(exposure.focal_length_mm, limit=1000)
-    if exposure.focal_length_35mm:
+    if _is_sensible(exposure.focal_length_35mm):
         made["exif"][41989] = min(max(round(exposure.focal_length_35mm), 1), 65535)
-    if exposure.captured_s is not None:
+    if exposure.captured_s is not None and 0 <= exposure.captured_s < _YEAR_9999_S:
         moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(seconds=exposure.captured_s)
         text = moment.strftime("%Y:%m:%d %H:%M:%S")
         made["exif"] |= {36867: text, 36868: text, 37521: f"{moment.microsecond // 1000:03d}"}
         made["ifd0"][306] = text
     return made
+
+
+def _says_something(value: Any) -> bool:
+    """Whether a tag has any content."""
+    return value is not None and not (isinstance(value, str | bytes | tuple | list) and len(value) == 0)
+
+
+def _is_sensible(value: float | None) -> TypeGuard[float]:
+    """Whether this is a positive number that a camera could have written."""
+    return value is not None and math.isfinite(value) and 1e-9 < value < 1e9
 
 
 def _nice_time(time_s: float) -> tuple[int, int]:

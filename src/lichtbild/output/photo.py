@@ -16,7 +16,7 @@ from lichtbild.core.errors import DomainError, UsageError
 from lichtbild.core.frame import Frame, cfa_plane_index
 from lichtbild.output.dng import write_dng
 from lichtbild.output.jpeg import write_jpeg
-from lichtbild.output.picture import srgb_preview, suffix_of, upright
+from lichtbild.output.picture import srgb_preview, suffix_of, turned_back, upright
 from lichtbild.output.png import write_png
 from lichtbild.output.tiff import write_tiff
 from lichtbild.output.xmp import Provenance, xmp_packet
@@ -35,7 +35,7 @@ class Photo:
     negative
         CAMERA_RGB (or a merged MOSAIC) before development; None where it was not kept.
     report
-        What was done, as plain data: {"frames": [...], "stages": [...], ...}.
+        What was done, as plain data: {"frames": [...], "stages": [...], "notes": [lines for people], ...}.
     """
 
     display: Frame
@@ -51,6 +51,11 @@ class Photo:
     def pixels(self) -> npt.NDArray[Any]:
         """The picture, upright: [H, W, 3], in the dtype it was developed to."""
         return upright(self.display.pixels, self.display.info.orientation)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about this development, a line each."""
+        return tuple(str(line) for line in self.report.get("notes", ()))
 
     def save(self, path: str | Path, *, force: bool = False, quality: int = 95) -> None:
         """Write the picture in the format of the suffix; ".dng" writes the negative.
@@ -113,6 +118,8 @@ class Photo:
         elif negative.domain is Domain.MOSAIC:
             raise UsageError("this negative is a mosaic", where=path, hint='kind="bayer"')
         preview = srgb_preview(self.display)
+        # The picture may stand otherwise than the negative; in one DNG they stand alike.
+        preview = turned_back(upright(preview, self.display.info.orientation), negative.info.orientation)
         packet = xmp_packet(negative.info.tags.xmp, self.provenance())
         write_dng(path, negative, preview=preview, xmp=packet, force=force)
 

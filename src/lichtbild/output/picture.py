@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lichtbild.core import colour_space as cs
 from lichtbild.core import exif
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError
 from lichtbild.core.frame import Frame
-from lichtbild.output.icc import icc_profile, rgb_to_xyz, space_name
+from lichtbild.output.icc import RGB_TO_XYZ, icc_profile, space_name
 from lichtbild.output.metadata import SOFTWARE, carried_exif
 from lichtbild.output.preview import PREVIEW_PX, baseline_jpeg, fitted
 from lichtbild.output.xmp import Provenance, xmp_packet
 
 Pixels = npt.NDArray[Any]
+
+_ROWS = 64
 
 # EXIF asks for a thumbnail of 160 x 120.
 THUMBNAIL_PX = 160
@@ -59,7 +62,7 @@ def prepared(frame: Frame, bits: int, *, provenance: Provenance | None = None, s
     """
     frame.require(Domain.DISPLAY_RGB)
     space = space_name(frame.colour_space)
-    pixels = np.ascontiguousarray(upright(as_bits(frame.pixels, bits), frame.info.orientation))
+    pixels = _turned(as_bits(frame.pixels, bits), frame.info.orientation)
     tags = carried_exif(frame.info, software)
     tags["ifd0"] |= {274: 1, 282: (72, 1), 283: (72, 1), 296: 2}
     height, width = pixels.shape[:2]
@@ -72,6 +75,12 @@ def as_bits(pixels: Pixels, bits: int) -> Pixels:
     dtype, top = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
     if pixels.dtype == dtype:
         return pixels
+    if pixels.ndim == 3 and len(pixels) > _ROWS:
+        # In bands: the wide numbers between stay in the cache, and take no memory.
+        out = np.empty(pixels.shape, dtype)
+        for top_row in range(0, len(pixels), _ROWS):
+            out[top_row : top_row + _ROWS] = as_bits(pixels[top_row : top_row + _ROWS], bits)
+        return out
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint16) * np.uint16(257)
     if pixels.dtype == np.uint16:
@@ -94,6 +103,19 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    """A C-contiguous copy of `upright`; whole pixels are moved, which takes half the time of moving samples."""
+    pixels = np.ascontiguousarray(pixels)
+    whole = pixels.view(f"V{pixels.shape[2] * pixels.itemsize}")[..., 0]
+    turned = np.ascontiguousarray(upright(whole, orientation))
+    return turned[..., None].view(pixels.dtype)
+
+
+def turned_back(pixels: Pixels, orientation: int) -> Pixels:
+    """A view of an upright picture as the sensor saw it: the inverse of `upright`."""
+    return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def exif_directory(tags: dict[str, dict[int, Any]]) -> exif.Directory:
@@ -126,12 +148,9 @@ def srgb_preview(frame: Frame, longest_px: int = PREVIEW_PX) -> npt.NDArray[np.u
     space = space_name(frame.colour_space)
     if space == "srgb":
         return small
-    coded = small.astype(np.float32) / 255
-    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
-    matrix = np.linalg.solve(rgb_to_xyz("srgb"), rgb_to_xyz(space)).astype(np.float32)
-    linear = np.clip(linear @ matrix.T, 0, 1)
-    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return as_bits(coded, 8)
+    linear = cs.srgb_decode(small.astype(np.float32) / np.float32(255))
+    matrix = (cs.XYZ_TO_SRGB @ RGB_TO_XYZ[space]).astype(np.float32)
+    return as_bits(cs.srgb_encode(linear @ matrix.T), 8)
 
 
 def suffix_of(path: str | Path) -> str:

@@ -1,0 +1,140 @@
+"""Resampling along a smooth displacement, one for each plane, with the spatial gain: one pass, nothing in between."""
+
+import halide as hl
+
+x, y, c, v, i, k, f = (hl.Var(n) for n in ("x", "y", "c", "v", "i", "k", "f"))  # f: float of a row, 3 x + c
+fo, fi, ft, yo, yi = (hl.Var(n) for n in ("fo", "fi", "ft", "yo", "yi"))
+STEP = 16  # px between the nodes of the grid, and one vector of coordinates
+TAPS = 6
+LANES = 16  # floats from the first to the last of six taps of one plane of interleaved RGB: 5 * 3 + 1
+FLOATS = 12  # of the result summed up together
+PHASES = 256  # positions between two pixels that have weights of their own
+DX, DY, GAIN = 0, 1, 2
+
+
+def curved(before, here, after, beyond, t):
+    """Between the nodes `here` (t = 0) and `after` (t = 1) along the parabola of all four: exact for quadratics."""
+    bend = (here + after - before - beyond) * hl.f32(0.25)
+    return here + (after - here) * t + bend * t * (hl.f32(1) - t)
+
+
+def window(position, length):
+    """First of the six taps and the row of the weight table for a displaced index, given in 1/256 px.
+
+    At the picture's border the window is held inside; the weight rows for that shift repeat the border's pixel."""
+    first = (position >> 8) - 2
+    held = hl.clamp(first, 0, length - TAPS)
+    shift = hl.clamp(first - held, 1 - TAPS, TAPS - 1)
+    return held, (shift + TAPS - 1) * PHASES + (position & (PHASES - 1))
+
+
+def rounded(displacement):
+    return hl.i32(hl.floor(displacement * hl.f32(PHASES) + hl.f32(0.5)))
+
+
+@hl.generator(name="lens_warp")
+class LensWarp:
+    """pixels float32 [H * W * 3], W, H; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]: displacement x and y in
+    px and gain at output position (16 (i - 1), 16 (j - 1)); weights across float32 [11 * 256, 16] (zeros between the
+    taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
+
+    pixels = hl.InputBuffer(hl.Float(32), 1)
+    width = hl.InputScalar(hl.Int(32))
+    height = hl.InputScalar(hl.Int(32))
+    grid = hl.InputBuffer(hl.Float(32), 4)
+    across = hl.InputBuffer(hl.Float(32), 2)
+    down = hl.InputBuffer(hl.Float(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+
+        # The grid at row y, then at pixel x.
+        nodes, ty = hl.Func("nodes"), (hl.f32(y % STEP) + hl.f32(0.5)) / hl.f32(STEP)
+        around = [g.grid[v, c, i, y // STEP + n] for n in range(4)]
+        straight = around[1] + (around[2] - around[1]) * ty
+        nodes[i, v, c, y] = hl.select(v == GAIN, straight, curved(*around, ty))
+        tx = (hl.f32(x % STEP) + hl.f32(0.5)) / hl.f32(STEP)
+
+        def at_pixel(value, is_curved):
+            four = [nodes[x // STEP + n, value, c, y] for n in range(4)]
+            return curved(*four, tx) if is_curved else four[1] + (four[2] - four[1]) * tx
+
+        place, gain = hl.Func("place"), hl.Func("gain")
+        left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), g.width)
+        top, row_down = window(y * PHASES + rounded(at_pixel(DY, True)), g.height)
+        place[x, y, c] = ((top * g.width + left) * 3 + c, row_across, row_down)
+        gain[x, y, c] = at_pixel(GAIN, False)
+
+        # Six rows weighted down, then across: the lanes k are floats of one row, so that every load is contiguous. What
+        # `window` returns is held inside already.
+        weighed = hl.Func("weighed")
+        rows = (2 * TAPS - 1) * PHASES - 1
+        row_floats = g.width * 3
+        limits = ((g.height - TAPS + 1) * row_floats - LANES, rows, rows)
+        here = (f // 3, y, f % 3)
+        first, row_across, row_down = (
+            hl.unsafe_promise_clamped(place[here][n], 0, limit) for n, limit in enumerate(limits)
+        )
+        column = hl.f32(0)
+        for n in range(TAPS):
+            column += g.down[n, row_down] * g.pixels[first + n * row_floats + k]
+        weighed[k, f, y] = column * (g.across[k, row_across] * gain[here])
+
+        total, lane = hl.Func("total"), hl.RDom([(0, LANES)], "lane")
+        total[f, y] = hl.f32(0)
+        total[f, y] += weighed[lane.x, f, y]
+        g.out[f, y] = total[f, y]
+
+        # Bands of rows are tasks; tiles in them keep the source rows of a bent line in the second-level cache.
+        for buffer in (g.pixels, g.across, g.down, g.grid, g.out.output_buffer()):
+            for axis in range(buffer.dimensions()):
+                buffer.dim(axis).set_min(0)
+        g.across.dim(1).set_stride(LANES)
+        g.down.dim(1).set_stride(TAPS)
+        guard = hl.TailStrategy.GuardWithIf
+        g.out.split(y, yo, yi, 64, guard).split(f, ft, f, 256 * 3, guard).split(f, fo, f, STEP * 3, guard)
+        g.out.split(f, fi, f, FLOATS, guard).reorder(f, fi, fo, yi, ft, yo).vectorize(f).parallel(yo)
+        nodes.compute_at(g.out, yi).vectorize(i, 8, guard)
+        place.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
+        gain.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
+        # Sums over the lanes are taken of several floats at once: shuffles between registers are most of their cost.
+        weighed.compute_at(g.out, fi).vectorize(k, LANES).unroll(f)
+        total.compute_at(g.out, fi).vectorize(f).update().atomic().vectorize(lane.x).vectorize(f)
+
+
+@hl.generator(name="lens_warp_single")
+class LensWarpSingle:
+    """values float32 [H, W] along the displacement of plane 1 of a grid as in lens_warp, bilinear -> float32 [h, w]."""
+
+    values = hl.InputBuffer(hl.Float(32), 2)
+    grid = hl.InputBuffer(hl.Float(32), 4)
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        nodes, ty = hl.Func("nodes"), (hl.f32(y % STEP) + hl.f32(0.5)) / hl.f32(STEP)
+        nodes[i, v, y] = curved(*(g.grid[v, 1, i, y // STEP + n] for n in range(4)), ty)
+        tx = (hl.f32(x % STEP) + hl.f32(0.5)) / hl.f32(STEP)
+
+        def source(value, position, extent):
+            displacement = curved(*(nodes[x // STEP + n, value, y] for n in range(4)), tx)
+            exact = hl.clamp(hl.f32(position) + displacement, hl.f32(0), hl.f32(extent - 1))
+            low = hl.clamp(hl.i32(exact), 0, extent - 2)
+            return low, exact - hl.f32(low)
+
+        column, fx = source(DX, x, g.values.dim(0).extent())
+        row, fy = source(DY, y, g.values.dim(1).extent())
+        upper = g.values[column, row] * (hl.f32(1) - fx) + g.values[column + 1, row] * fx
+        lower = g.values[column, row + 1] * (hl.f32(1) - fx) + g.values[column + 1, row + 1] * fx
+        g.out[x, y] = upper + (lower - upper) * fy
+
+        guard = hl.TailStrategy.GuardWithIf
+        g.out.output_buffer().dim(0).set_min(0)
+        g.out.output_buffer().dim(1).set_min(0)
+        g.out.parallel(y, 64, guard).split(x, fo, fi, STEP, guard).vectorize(fi)
+        nodes.compute_at(g.out, y).vectorize(i, 8, guard)
+
+
+if __name__ == "__main__":
+    hl.main()

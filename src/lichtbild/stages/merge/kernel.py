@@ -1,0 +1,397 @@
+"""The burst merge: how far each frame can be trusted, samples gathered where they fell, and the finished picture."""
+
+import halide as hl
+
+x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
+yi = hl.Var("yi")
+
+LANES = 16
+
+
+def tile_field(grid, u, v, component):
+    """Bilinear value of a grid of 32 px tiles at pixel coordinates (u, v) of the mosaic."""
+    i, j = u * hl.f32(1 / 32) - hl.f32(0.5), v * hl.f32(1 / 32) - hl.f32(0.5)
+    i0, j0 = hl.i32(hl.floor(i)), hl.i32(hl.floor(j))
+    fi, fj = i - hl.f32(i0), j - hl.f32(j0)
+    top = grid[component, i0, j0] * (1 - fi) + grid[component, i0 + 1, j0] * fi
+    bottom = grid[component, i0, j0 + 1] * (1 - fi) + grid[component, i0 + 1, j0 + 1] * fi
+    return top * (1 - fj) + bottom * fj
+
+
+def quads_of(mosaic, red_row, red_column):
+    """Func (x, y, c): R, mean G and B of each 2 x 2 block of a Bayer mosaic."""
+    site = [[mosaic[2 * x + i, 2 * y + j] for i in range(2)] for j in range(2)]
+    at_row = [hl.select(red_row == 0, site[0][i], site[1][i]) for i in range(2)]
+    other_row = [hl.select(red_row == 0, site[1][i], site[0][i]) for i in range(2)]
+    is_left = red_column == 0
+    red, green_a = hl.select(is_left, at_row[0], at_row[1]), hl.select(is_left, at_row[1], at_row[0])
+    green_b, blue = hl.select(is_left, other_row[0], other_row[1]), hl.select(is_left, other_row[1], other_row[0])
+    quads = hl.Func("quads")
+    quads[x, y, c] = hl.select(c == 0, red, c == 1, hl.f32(0.5) * (green_a + green_b), blue)
+    return quads
+
+
+def box_rows(quads, w, h):
+    """Sums over three neighbours along the row, borders repeated."""
+    cx, cy = lambda i: hl.clamp(i, 0, w - 1), hl.clamp(y, 0, h - 1)
+    rows = hl.Func("rows")
+    rows[x, y, c] = quads[cx(x - 1), cy, c] + quads[cx(x), cy, c] + quads[cx(x + 1), cy, c]
+    return rows
+
+
+def slide(out, funcs):
+    """Bands of 32 rows in parallel; what the vertical sums need slides down the band."""
+    out.reorder(c, x, y).bound(c, 0, 3).unroll(c)
+    out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+    for func in funcs:
+        func.compute_at(out, yi).store_at(out, y).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
+
+
+def quads_of_rgb(rgb):
+    """Func (x, y, c): mean of each 2 x 2 block of an RGB image."""
+    quads = hl.Func("quads")
+    block = rgb[c, 2 * x, 2 * y] + rgb[c, 2 * x + 1, 2 * y] + rgb[c, 2 * x, 2 * y + 1] + rgb[c, 2 * x + 1, 2 * y + 1]
+    quads[x, y, c] = hl.f32(0.25) * block
+    return quads
+
+
+def box_mean(rows):
+    return (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
+
+
+def define_mean(quads, w, h, mean):
+    """Mean of blocks over 3 x 3 of them."""
+    rows = box_rows(quads, w, h)
+    mean[x, y, c] = box_mean(rows)
+    slide(mean, [rows, quads])
+
+
+def define_guide(quads, w, h, mean, variance):
+    """Mean and variance of blocks over 3 x 3 of them."""
+    rows, squares = box_rows(quads, w, h), hl.Func("squares")
+    squares[x, y, c] = quads[x, y, c] * quads[x, y, c]
+    mean[x, y, c] = box_mean(rows)
+    variance[x, y, c] = hl.max(box_mean(box_rows(squares, w, h)) - box_mean(rows) * box_mean(rows), 0)
+    slide(mean, [])
+    slide(variance, [])
+    quads.compute_root().reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y, 16).vectorize(x, LANES)
+
+
+@hl.generator(name="merge_mean_mosaic")
+class MeanMosaic:
+    """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W / 2]."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    mean = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
+        define_mean(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean)
+
+
+@hl.generator(name="merge_mean_rgb")
+class MeanRgb:
+    """rgb float32 [H, W, 3] -> as MeanMosaic."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    mean = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        define_mean(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean)
+
+
+@hl.generator(name="merge_guide_mosaic")
+class GuideMosaic:
+    """As MeanMosaic, with the variance over the 3 x 3 blocks beside it."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    mean = hl.OutputBuffer(hl.Float(32), 3)
+    variance = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
+        define_guide(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean, g.variance)
+
+
+@hl.generator(name="merge_guide_rgb")
+class GuideRgb:
+    """rgb float32 [H, W, 3] -> as GuideMosaic."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    mean = hl.OutputBuffer(hl.Float(32), 3)
+    variance = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        define_guide(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean, g.variance)
+
+
+@hl.generator(name="merge_agreement")
+class Agreement:
+    """Mean of 2 x 2 blocks of the reference, its variance from noise and from texture, mean of the other frame, each
+    float32 [3, h, w]; hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1],
+    whether any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
+    and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
+
+    mean = hl.InputBuffer(hl.Float(32), 3)
+    noise = hl.InputBuffer(hl.Float(32), 3)
+    texture = hl.InputBuffer(hl.Float(32), 3)
+    other = hl.InputBuffer(hl.Float(32), 3)
+    hand = hl.InputBuffer(hl.Float(32), 3)
+    local = hl.InputBuffer(hl.Float(32), 3)
+    tolerated = hl.InputBuffer(hl.Float(32), 3)
+    has_local = hl.InputScalar(hl.Int(32))
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        w, h = g.other.dim(0).extent(), g.other.dim(1).extent()
+        u, v = hl.f32(2 * x + 1), hl.f32(2 * y + 1)
+
+        def motion(grid):
+            field = hl.BoundaryConditions.repeat_edge(grid)
+            return tile_field(field, u, v, 0), tile_field(field, u, v, 1)
+
+        part = hl.Func("part")
+        part[x, y] = tile_field(hl.BoundaryConditions.repeat_edge(g.tolerated), u, v, 0)
+
+        def disagreement(dy, dx):
+            py, px = hl.f32(y) + hl.f32(0.5) * dy, hl.f32(x) + hl.f32(0.5) * dx
+            iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
+            fy, fx = py - hl.f32(iy), px - hl.f32(ix)
+            x0, x1 = hl.clamp(ix, 0, w - 1), hl.clamp(ix + 1, 0, w - 1)
+            y0, y1 = hl.clamp(iy, 0, h - 1), hl.clamp(iy + 1, 0, h - 1)
+            total = hl.f32(0)
+            for k in range(3):
+                top = g.other[x0, y0, k] * (1 - fx) + g.other[x1, y0, k] * fx
+                bottom = g.other[x0, y1, k] * (1 - fx) + g.other[x1, y1, k] * fx
+                difference = top * (1 - fy) + bottom * fy - g.mean[x, y, k]
+                total += difference * difference / (g.noise[x, y, k] + part[x, y] * g.texture[x, y, k])
+            low = hl.f32(-0.5)
+            inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
+            found = hl.Func("found")
+            found[x, y] = (hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9)), dy, dx)
+            return found
+
+        by_hand, by_local = disagreement(*motion(g.hand)), disagreement(*motion(g.local))
+        hand, own = by_hand[x, y], by_local[x, y]
+        # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
+        is_own = (g.has_local != 0) & (hand[0] > hl.f32(1.5)) & (own[0] < hl.f32(0.7) * hand[0])
+        chosen = hl.Func("chosen")
+        chosen[x, y] = tuple(hl.select(is_own, own[k], hand[k]) for k in range(3))
+        g.out[x, y, c] = hl.select(c == 0, chosen[x, y][0], c == 1, chosen[x, y][1], chosen[x, y][2])
+
+        # Nothing of the local motion is computed where no tile has one.
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.specialize(g.has_local == 0)
+        for func in (part, by_hand, by_local, chosen):
+            func.compute_at(g.out, x).vectorize(x, LANES)
+
+
+@hl.generator(name="merge_trust")
+class Trust:
+    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim of a
+    moving thing goes with it."""
+
+    agreement = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.UInt(8), 2)
+
+    def generate(self):
+        g = self
+        w, h = g.agreement.dim(0).extent(), g.agreement.dim(1).extent()
+        raw, row = hl.Func("raw"), hl.Func("row")
+        # 1 up to 2.4 times what noise explains, 0 from 4.6 times (the curve of Wronski et al. 2019, equation 7).
+        cost = g.agreement[hl.clamp(x, 0, w - 1), hl.clamp(y, 0, h - 1), 0]
+        raw[x, y] = hl.clamp(12 * hl.fast_exp(-cost) - hl.f32(0.12), 0, 1)
+        row[x, y] = hl.min(hl.min(raw[x - 1, y], raw[x, y]), raw[x + 1, y])
+        smallest = hl.min(hl.min(row[x, y - 1], row[x, y]), row[x, y + 1])
+        g.out[x, y] = hl.u8(smallest * 255 + hl.f32(0.5))
+
+        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        row.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
+        raw.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
+
+
+def landing(trust, agreement, w, h, g):
+    """Where output pixel (x, y) lies in a frame: the sample left above it, the weights of the two columns and rows around
+    it by the Gaussian of the gather kernel, and the trust that multiplies them."""
+    tw, th = trust.dim(0).extent(), trust.dim(1).extent()
+    tx, ty = hl.clamp(x // 2, 0, tw - 1), hl.clamp(y // 2, 0, th - 1)
+    # In units of pixel centres. The four nearest samples of a mosaic are one of red, one of blue, two of green, always.
+    py, px = hl.f32(y) + agreement[tx, ty, 1], hl.f32(x) + agreement[tx, ty, 2]
+    iy = hl.clamp(hl.i32(hl.floor(py)), 0, h - 2)
+    ix = hl.clamp(hl.i32(hl.floor(px)), 0, w - 2)
+    dy, dx = hl.clamp(py - hl.f32(iy), -1, 2), hl.clamp(px - hl.f32(ix), -1, 2)
+    wy = [hl.fast_exp(-g.inverse * (hl.f32(k) - dy) ** 2) for k in (0, 1)]
+    wx = [hl.fast_exp(-g.inverse * (hl.f32(k) - dx) ** 2) for k in (0, 1)]
+    return ix, iy, wx, wy, hl.f32(trust[tx, ty]) * hl.f32(1 / 255) * g.weight
+
+
+@hl.generator(name="merge_gather_mosaic")
+class GatherMosaic:
+    """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
+    blocks, red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or above are left out) and sums
+    float32 [6, H, W] (value x weight of R, G, B, then weights) -> sums, may be the same array."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    trust = hl.InputBuffer(hl.UInt(8), 2)
+    agreement = hl.InputBuffer(hl.Float(32), 3)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    inverse = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    sums = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        ix, iy, wx, wy, trust = landing(g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g)
+        value, weight = [[], []], [[], []]
+        for j in (0, 1):
+            for i in (0, 1):
+                sample = g.mosaic[ix + i, iy + j]
+                k = hl.select(sample < g.clip, trust * wy[j] * wx[i], 0)
+                value[j].append(k * sample)
+                weight[j].append(k)
+        on_red_row = ((iy ^ g.red_row) & 1) == 0
+        on_red_column = ((ix ^ g.red_column) & 1) == 0
+
+        def colours(v):
+            first = [hl.select(on_red_row, v[0][i], v[1][i]) for i in (0, 1)]
+            second = [hl.select(on_red_row, v[1][i], v[0][i]) for i in (0, 1)]
+            red, green_a = (hl.select(on_red_column, first[i], first[1 - i]) for i in (0, 1))
+            green_b, blue = (hl.select(on_red_column, second[i], second[1 - i]) for i in (0, 1))
+            return red, green_a + green_b, blue
+
+        added = [*colours(value), *colours(weight)]
+        g.out[x, y, c] = g.sums[x, y, c] + hl.select(
+            c == 0, added[0], c == 1, added[1], c == 2, added[2], c == 3, added[3], c == 4, added[4], added[5]
+        )
+
+        # Bound by the four gathers and by the sums, which go once through memory; bands of rows run in parallel.
+        g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+
+
+@hl.generator(name="merge_gather_rgb")
+class GatherRgb:
+    """As GatherMosaic for rgb float32 [H, W, 3] and sums float32 [4, H, W] (R, G, B, weight)."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    trust = hl.InputBuffer(hl.UInt(8), 2)
+    agreement = hl.InputBuffer(hl.Float(32), 3)
+    inverse = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    sums = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        ix, iy, wx, wy, trust = landing(g.trust, g.agreement, g.rgb.dim(1).extent(), g.rgb.dim(2).extent(), g)
+        added = [hl.f32(0)] * 4
+        for j in (0, 1):
+            for i in (0, 1):
+                sample = [g.rgb[k, ix + i, iy + j] for k in range(3)]
+                brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
+                k = hl.select(brightest < g.clip, trust * wy[j] * wx[i], 0)
+                added = [total + k * part for total, part in zip(added, [*sample, hl.f32(1)], strict=True)]
+        g.out[x, y, c] = g.sums[x, y, c] + hl.select(c == 0, added[0], c == 1, added[1], c == 2, added[2], added[3])
+
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+
+
+@hl.generator(name="merge_finish_rgb")
+class FinishRgb:
+    """sums float32 [4, H, W], sharpen and side of the gather kernel -> camera_rgb float32 [H, W, 3] (see FinishMosaic)."""
+
+    sums = hl.InputBuffer(hl.Float(32), 3)
+    sharpen = hl.InputScalar(hl.Float(32))
+    side = hl.InputScalar(hl.Float(32))
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        sums = hl.BoundaryConditions.mirror_image(g.sums)
+        mean, soft_row = hl.Func("mean"), hl.Func("soft_row")
+        mean[x, y, c] = sums[x, y, c] / hl.max(sums[x, y, 3], hl.f32(1e-12))
+        centre = 1 - 2 * g.side
+        soft_row[x, y, c] = centre * mean[x, y, c] + g.side * (mean[x, y - 1, c] + mean[x, y + 1, c])
+        soft = centre * soft_row[x, y, c] + g.side * (soft_row[x - 1, y, c] + soft_row[x + 1, y, c])
+        g.out[c, x, y] = mean[x, y, c] + g.sharpen * (mean[x, y, c] - soft)
+
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
+        g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        for func in (mean, soft_row):
+            func.compute_at(g.out, yi).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
+
+
+@hl.generator(name="merge_finish_mosaic")
+class FinishMosaic:
+    """sums float32 [6, H, W], white balance of R and B (G is 1), trust in their samples (variance of a green sample over
+    theirs, balanced), sharpen (0..1) and side (weight of a neighbour in a blur like the gather kernel's) -> camera_rgb
+    float32 [H, W, 3].
+
+    Colour differences are smooth, luminance is not: chrominance comes from sums blurred by a Gaussian of 0.8 px, luminance
+    from all samples of all colours with that chrominance taken out, then the blur of the gather kernel is undone to
+    second order (I + (I - G))."""
+
+    sums = hl.InputBuffer(hl.Float(32), 3)
+    wb_red = hl.InputScalar(hl.Float(32))
+    wb_blue = hl.InputScalar(hl.Float(32))
+    trust_red = hl.InputScalar(hl.Float(32))
+    trust_blue = hl.InputScalar(hl.Float(32))
+    sharpen = hl.InputScalar(hl.Float(32))
+    side = hl.InputScalar(hl.Float(32))
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        sums = hl.BoundaryConditions.mirror_image(g.sums)
+        kernel = [0.0222, 0.2282, 0.4992, 0.2282, 0.0222]  # Gaussian, sigma 0.8 px, over 5 samples
+        rows, blurred = hl.Func("rows"), hl.Func("blurred")
+        rows[x, y, c] = sum(hl.f32(k) * sums[x, y + i - 2, c] for i, k in enumerate(kernel))
+        blurred[x, y, c] = sum(hl.f32(k) * rows[x + i - 2, y, c] for i, k in enumerate(kernel))
+
+        tiny = hl.f32(1e-12)
+        mean = [blurred[x, y, k] / hl.max(blurred[x, y, k + 3], tiny) for k in range(3)]
+        chroma = hl.Func("chroma")
+        chroma[x, y, c] = hl.select(c == 0, g.wb_red * mean[0] - mean[1], g.wb_blue * mean[2] - mean[1])
+        luma = hl.Func("luma")
+        red = g.trust_red * (g.wb_red * sums[x, y, 0] - sums[x, y, 3] * chroma[x, y, 0])
+        blue = g.trust_blue * (g.wb_blue * sums[x, y, 2] - sums[x, y, 5] * chroma[x, y, 1])
+        weights = g.trust_red * sums[x, y, 3] + sums[x, y, 4] + g.trust_blue * sums[x, y, 5]
+        luma[x, y] = (red + sums[x, y, 1] + blue) / hl.max(weights, tiny)
+        centre = 1 - 2 * g.side
+        soft_row, soft = hl.Func("soft_row"), hl.Func("soft")
+        soft_row[x, y] = centre * luma[x, y] + g.side * (luma[x, y - 1] + luma[x, y + 1])
+        soft[x, y] = centre * soft_row[x, y] + g.side * (soft_row[x - 1, y] + soft_row[x + 1, y])
+        sharp = hl.Func("sharp")
+        sharp[x, y] = luma[x, y] + g.sharpen * (luma[x, y] - soft[x, y])
+        g.out[c, x, y] = hl.select(
+            c == 0,
+            (sharp[x, y] + chroma[x, y, 0]) / g.wb_red,
+            c == 1,
+            sharp[x, y],
+            (sharp[x, y] + chroma[x, y, 1]) / g.wb_blue,
+        )
+
+        # Bands of 32 rows; the blurred sums and the luminance slide down the band, two rows of slack above and below.
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
+        g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        sharp.compute_at(g.out, yi).vectorize(x, LANES)
+        soft_row.compute_at(g.out, yi).vectorize(x, LANES)
+        luma.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
+        chroma.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES).bound(c, 0, 2).reorder(c, x, y).unroll(c)
+        rows.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
+
+
+if __name__ == "__main__":
+    hl.main()
