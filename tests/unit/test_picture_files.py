@@ -64,6 +64,21 @@ def test_heic_is_read_upright(tmp_path: Path) -> None:
     assert np.abs(np.sort(pixels.ravel()) - np.sort(truth.ravel())).mean() < 0.02
 
 
+def test_heic_of_ten_bits_keeps_them(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is an extra")
+    path = tmp_path / "deep.heic"
+    ramp = np.repeat(np.tile(np.linspace(8000, 60000, 256).astype(np.uint16), (64, 1))[..., None], 3, 2)
+    pillow_heif.from_bytes("RGB;16", (256, 64), ramp.tobytes()).save(path, quality=-1, chroma=444)
+    source = open_picture(path)
+    pixels = source.read()
+    code = ramp / 65535
+    truth = ((code + 0.055) / 1.055) ** 2.4
+    assert source.info.bits == 16
+    # One step of 10 (or 12) bits is 0.1 % of full scale, 0.2 % in light; the colour transform rounds once more.
+    assert np.abs(pixels - truth).max() < 0.008
+    assert len(np.unique(pixels[..., 1])) > 200
+
+
 def _bytes_of(kind: str) -> bytes:
     out = io.BytesIO()
     Image.fromarray(_scene()).save(out, kind)
