@@ -128,7 +128,9 @@ def resampled(frame: Frame, ops: list[Opcode]) -> Frame:
             f"{frame.shape[0]} x {frame.shape[1]} px are too many for one resampling", where=frame.info.name
         )
     out = np.empty((chain.shape[0], chain.shape[1] * 3), np.float32)
-    native.call("lens_warp", flat, pixels.shape[1], pixels.shape[0], grid, *resampling.tables(), out)
+    is_shared = bool(np.all(grid[:, :, :1, :2] == grid[:, :, 1:, :2]))
+    name = "lens_warp_shared" if is_shared else "lens_warp"
+    native.call(name, flat, pixels.shape[1], pixels.shape[0], grid, *resampling.tables(), out)
     n = frame.n_effective
     if isinstance(n, np.ndarray):
         values = np.ascontiguousarray(n, np.float32)
