@@ -59,8 +59,8 @@ def correct(frame: Frame, params: LensParams | None = None) -> Frame:
 
     Notes
     -----
-    Six-tap Lanczos at 1/256 px; beyond the picture its border repeats. Cost: 0.3 s of processor time for 12 MP, 108
-    multiplications a pixel. Source: DNG 1.7.1, chapter 7.
+    Six taps of a windowed sinc at 1/256 px; beyond the picture its border repeats. Cost: 0.25 s of processor time for
+    12 MP, 0.18 s where all planes come from one place. Source: DNG 1.7.1, chapter 7.
     """
     frame.require(Domain.CAMERA_RGB)
     ops = frame.info.opcodes.after_demosaic
