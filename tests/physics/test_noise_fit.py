@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lichtbild.core import Cfa, FrameInfo, NoiseModel
-from lichtbild.sensor import choose_noise, fit_noise
+from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel
+from lichtbild.sensor import choose_noise, fit_noise, noise_of_frames
 
 ALPHA_100, BETA_100 = 1.807e-4, 3.194e-6
 
@@ -114,20 +115,24 @@ def test_frames_without_information_give_a_valid_model(frame: np.ndarray) -> Non
     assert min(fit.model.beta) > 0
 
 
-def test_two_real_frames_of_one_sensor_agree(shared_data: Any) -> None:
-    """Two real frames of one chart, one turned by 180 degrees and shifted: the same sensor, the same noise."""
+def test_two_real_frames_agree_with_their_difference(shared_data: Any) -> None:
+    """A chart taken twice, turned by 180 degrees and 8 px apart: in flat patches half the variance of the difference is
+    the noise, whatever lens, chart and fixed pattern are."""
     folder = shared_data("raw_chart_iso12233_c5590")
-    names = (
-        "c5590_frameA_upper_1600x600_10bit_bggr_u16le.raw",
-        "c5590_frameB_upper_rot180_1600x600_10bit_rggb_u16le.raw",
-    )
-    a, b = (np.fromfile(folder / name, "<u2").reshape(600, 1600) for name in names)
-    linear = [(np.ascontiguousarray(f).astype(np.float32) - 64) / 959 for f in (a, b[::-1, ::-1])]
-    cfa = Cfa.from_name("BGGR")
-    one, other = (fit_noise([f], cfa, bits=10).model for f in linear)
-    for signal in (0.1, 0.4):
-        one_v, other_v = (m.alpha[1] * signal + m.beta[1] for m in (one, other))
-        assert one_v == pytest.approx(other_v, rel=0.25)
+    names = ("frameA_upper_1600x600_10bit_bggr", "frameB_upper_rot180_1600x600_10bit_rggb")
+    a, b = (np.fromfile(folder / f"c5590_{name}_u16le.raw", "<u2").reshape(600, 1600) for name in names)
+    a, b = a[8:], b[::-1, ::-1][:-8]
+    a, b = ((f.astype(np.float32) - 64) / 959 for f in (a[:, 8:], b[:, :-8]))
+    model = fit_noise([a, b], Cfa.from_name("BGGR"), bits=10).model
+    one, other = (f[0::2, 1::2][:288, :784].reshape(18, 16, 49, 16).swapaxes(1, 2).reshape(-1, 256) for f in (a, b))
+    is_unclipped = one.max(axis=1) < 0.98
+    mean, difference = one.mean(axis=1)[is_unclipped], (one - other).var(axis=1)[is_unclipped] / 2
+    spread = (one.var(axis=1) + other.var(axis=1))[is_unclipped]
+    for low, high in ((0.03, 0.1), (0.7, 0.9)):  # bars and paper: enough flat blocks to trust
+        tones = np.flatnonzero((mean > low) & (mean < high))
+        flat = tones[np.argsort(spread[tones])[: max(5, len(tones) // 5)]]
+        told = model.alpha[1] * mean[flat].mean() + model.beta[1]
+        assert told == pytest.approx(np.median(difference[flat]), rel=0.15)
 
 
 # ---- the choice
@@ -160,3 +165,36 @@ def test_pixels_are_read_only_where_a_fit_needs_them() -> None:
 
     told = NoiseModel((2e-4,) * 3, (4e-6,) * 3, "NoiseProfile")
     assert choose_noise(_info(noise=told), never).which == "NoiseProfile"
+
+
+def test_spatial_gain_is_taken_off_before_the_fit() -> None:
+    """A shading correction of 1 to 3 multiplies the noise; the model is that of the sensor, whatever the gain."""
+    light = _texture(1120, 1600, seed=9) * 0.6
+    cfa = Cfa.from_name("GBRG")
+    steps = np.linspace(1, 3, 1600 // 16 + 1, dtype=np.float32)
+    grid = np.broadcast_to(steps[None, :, None], (1120 // 16 + 1, len(steps), 3)).copy()
+    info = _info()
+    base = Frame(_expose(light, 800, 1), Domain.MOSAIC, info, NoiseModel((1e-4,) * 3, (1e-6,) * 3, "unknown"))
+    shaded = base.replaced(
+        pixels=base.pixels * np.interp(np.arange(1600) + 0.5, np.arange(0, 1601, 16), steps), gain=grid
+    )
+    shaded = shaded.with_info(cfa=cfa)
+    for frame in (base.with_info(cfa=cfa), shaded):
+        chosen = noise_of_frames(dataclasses.replace(info, cfa=cfa), [frame])
+        assert chosen.which == "fitted"
+        assert _relative_error(chosen.model, 800) < 0.15
+
+
+def test_frames_of_a_file_with_a_profile_keep_their_noise() -> None:
+    told = NoiseModel((2e-4,) * 3, (4e-6,) * 3, "NoiseProfile")
+    frame = Frame(_expose(_texture(480, 640, 2), 400, 1), Domain.MOSAIC, _info(noise=told), told.scaled(0.5))
+    assert noise_of_frames(_info(noise=told), [frame]).model == told.scaled(0.5)
+
+
+def test_a_grey_sensor_as_rgb_gets_three_channels() -> None:
+    info = FrameInfo("m.dng", (480, 640), "monochrome", bits=10)
+    grey = np.repeat(_expose(_texture(480, 640, 2), 400, 1)[..., None], 3, 2)
+    frame = Frame(grey, Domain.CAMERA_RGB, info, NoiseModel((1e-4,) * 3, (1e-6,) * 3, "unknown"))
+    model = noise_of_frames(info, [frame]).model
+    assert model.n_channels == 3
+    assert _relative_error(model, 400) < 0.15

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lichtbild.capture.dng import cfa_doubts, open_dng
+from lichtbild.capture.dng.jpegxl import jpeg_xl_header
 from lichtbild.core import Cfa, MetadataError, UnreadableFile
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "dng_seeds.py"
@@ -146,6 +147,36 @@ def test_a_tile_too_small_for_its_place_is_damage(tmp_path, kind):
     source = opened(tmp_path, make.dng(make.raw_ifd(image, [data], 7, 12)))
     with pytest.raises(UnreadableFile):
         source.read()
+
+
+def test_jpeg_xl_of_several_frames_reads_too(tmp_path):
+    import imagecodecs
+
+    rgb = make.scene(300, 420, 16, 3)
+    data = imagecodecs.jpegxl_encode(rgb, distance=8.0, effort=7)
+    assert jpeg_xl_header(data, "").unbounded
+    source = opened(tmp_path, make.dng(make.raw_ifd(rgb, [data], 52546, 16)))
+    np.testing.assert_array_equal(source.read(), imagecodecs.jpegxl_decode(data))
+
+
+@pytest.mark.parametrize(
+    ("stored_bits", "tag_bits", "white", "top"),
+    [
+        (10, 10, 1023, 1023),
+        (10, 10, 65535, 65535),
+        (12, 16, 65535, 65535),
+        (12, 12, 4095, 4095),
+        (16, 16, 60000, 65535),
+    ],
+)
+def test_jpeg_xl_numbers_have_the_range_their_levels_have(tmp_path, stored_bits, tag_bits, white, top):
+    import imagecodecs
+
+    image = make.scene(48, 64, stored_bits)
+    data = imagecodecs.jpegxl_encode(image, lossless=True, bitspersample=stored_bits)
+    raw = make.raw_ifd(image, [data], 52546, tag_bits, t50717=(make.LONG, white))
+    pixels = opened(tmp_path, make.dng(raw)).read()
+    np.testing.assert_allclose(pixels / top, image / (2**stored_bits - 1), atol=0.6 / 65535)
 
 
 def test_only_the_tiles_of_the_active_area_are_decoded(tmp_path):

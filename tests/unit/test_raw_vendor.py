@@ -96,6 +96,25 @@ def test_a_real_file_reads_alike_both_ways(shared_data):
     assert theirs.info.default_crop == ours.info.default_crop
 
 
+@pytest.mark.parametrize(("bits", "words"), [(14, "Input/output"), (16, "last rows|Input/output")])
+def test_a_file_cut_short_is_not_taken_for_a_dark_picture(tmp_path, capfd, bits, words):
+    image = make.scene(64, 64, bits)
+    raw = make.raw_ifd(image, [make.pack(image, bits)], 1, bits, t50714=(make.SHORT, 100))
+    whole = make.dng(raw)
+    open_raw(written(tmp_path, whole))
+    with pytest.raises(UnreadableFile, match=words):
+        open_raw(written(tmp_path, whole[:-2000], "cut.nef"))
+    capfd.readouterr()  # LibRaw's own words
+
+
+def test_rows_that_were_never_filled_are_told(tmp_path):
+    image = make.scene(64, 64, 16) | 1
+    image[-3:] = 0
+    raw = make.raw_ifd(image, [make.pack(image, 16)], 1, 16, t50714=(make.SHORT, 100))
+    with pytest.raises(UnreadableFile, match="last rows"):
+        open_raw(written(tmp_path, make.dng(raw)))
+
+
 @pytest.mark.parametrize("data", [b"no raw file at all" * 99, b"", b"II*\0\x08\0\0\0" + b"\xff" * 999])
 def test_what_libraw_cannot_read_is_told(tmp_path, data):
     path = written(tmp_path, data, "x.cr2")

@@ -105,7 +105,7 @@ def from_picture(
         Samples per px; None: 2, or what the picture has for frames of `shape`, but not below 1.
     """
     path = Path(path)
-    pixels = _read_exr(path) if path.suffix.lower() == ".exr" else _read_picture(path)
+    pixels = read_picture(path)
     if oversampling is None:
         oversampling = 2.0
         if shape is not None:
@@ -116,7 +116,19 @@ def from_picture(
     return Scene(np.ascontiguousarray(np.moveaxis(pixels, 2, 0)), oversampling, margin_px, (), path.stem)
 
 
-def _read_picture(path: Path) -> Float32:
+def read_picture(path: str | Path) -> Float32:
+    """Linear Rec.709 float32 [H, W, 3] of an ordinary picture (sRGB) or an OpenEXR file (at most 1000).
+
+    Raises
+    ------
+    UnreadableFile
+        If it is neither, or the package for OpenEXR is missing.
+    """
+    path = Path(path)
+    return _read_exr(path) if path.suffix.lower() == ".exr" else _read_encoded(path)
+
+
+def _read_encoded(path: Path) -> Float32:
     from PIL import Image
 
     try:

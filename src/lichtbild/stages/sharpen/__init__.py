@@ -22,7 +22,7 @@ class SharpenParams(Params):
     """How far blur is undone."""
 
     amount: float = param(1.0, "0: off, 1: undo the blur as far as the noise allows", low=0.0, high=3.0)
-    radius_px: float = param(0.65, "blur of lens and demosaicing, as sigma of a Gaussian", unit="px", low=0.3, high=2.0)
+    radius_px: float = param(0.55, "blur of lens and demosaicing, as sigma of a Gaussian", unit="px", low=0.3, high=2.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class SharpenFacts:
     beta: float
 
 
-def inverse_filter(radius_px: float, noise_to_signal: float = 0.08) -> npt.NDArray[np.float32]:
+def inverse_filter(radius_px: float, noise_to_signal: float = 0.04) -> npt.NDArray[np.float32]:
     """Centre and three side taps (sum 1 over 7) of the Wiener inverse of a Gaussian blur, least squares in frequency.
 
     `noise_to_signal` bounds the gain: at most 1 / (2 sqrt(noise_to_signal)).
