@@ -1,6 +1,6 @@
 """Runs the benchmarks of this folder and writes their tables: `python benchmarks/run.py [speed burst_quality ...]`.
 
-Speed goes to benchmarks/RESULTS.md, quality to docs/quality.md. Each section of a page remembers which script made it, so
+Speed goes to benchmarks/RESULTS.md, quality to docs/quality.md. A section of a page remembers which script made it, so
 that running one of them again replaces its own sections only. A script that fails leaves its old section and is named.
 """
 
