@@ -25,9 +25,11 @@ U8 = npt.NDArray[np.uint8]
 class MergeParams(Params):
     """How frames are brought together."""
 
-    kernel_px: float = param(0.4, "radius (sigma) of the gather kernel", unit="px", low=0.25, high=1.0)
+    kernel_px: float = param(0.5, "radius (sigma) of the gather kernel", unit="px", low=0.25, high=1.0)
     strictness: float = param(1.0, "how soon a frame that disagrees is left out; higher: sooner", low=0.1, high=10.0)
-    sharpen: float = param(1.0, "how much of the gather kernel's blur is undone", low=0.0, high=1.5)
+    guess_frames: float = param(
+        1.0, "how many frames the first guess, the denoised reference, is worth", unit="frames", low=0.0, high=8.0
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +49,26 @@ class Merger:
     ----------
     reference
         MOSAIC float32 or CAMERA_RGB, linear: the frame whose moment and framing the picture shows.
+    first
+        CAMERA_RGB: the reference denoised and demosaiced. Frames tell where it is wrong: each sample is compared with it
+        at the very place where it fell, so that neither blur of the gather kernel nor uneven places become visible.
     white_balance
         Multipliers of R, G, B, green 1.
     params
         See `MergeParams`.
     """
 
-    def __init__(self, reference: Frame, white_balance: tuple[float, float, float], params: MergeParams) -> None:
+    def __init__(
+        self, reference: Frame, first: Frame, white_balance: tuple[float, float, float], params: MergeParams
+    ) -> None:
         reference.require(Domain.MOSAIC, Domain.CAMERA_RGB)
         if min(reference.shape) < 8:
             raise ShapeError("too small to be merged", where=reference.info.name)
+        first.require(Domain.CAMERA_RGB)
+        if first.shape != reference.shape:
+            raise ShapeError("the first guess has another size than the reference", where=reference.info.name)
         self.reference = reference
+        self._first = np.ascontiguousarray(first.pixels)
         self.white_balance = white_balance
         self.params = params
         self.n_frames = 1
@@ -106,14 +117,13 @@ class Merger:
         """The merged frame, CAMERA_RGB float32 [H, W, 3]."""
         height, width = self.reference.shape
         out = np.empty((height, width, 3), np.float32)
-        # Three samples with this side weight have the variance of the gather kernel's Gaussian.
-        side = self.params.kernel_px**2 / 2
+        worth = self.params.guess_frames
         if self._is_mosaic:
             red, _, blue = self.white_balance
             trust = _sample_trust(self.reference.noise, self.white_balance)
-            call("merge_finish_mosaic", self._sums, red, blue, *trust, self.params.sharpen, side, out)
+            call("merge_finish_mosaic", self._sums, self._first, red, blue, *trust, worth, out)
         else:
-            call("merge_finish_rgb", self._sums, self.params.sharpen, side, out)
+            call("merge_finish_rgb", self._sums, self._first, worth, out)
         info = dataclasses.replace(self.reference.info, cfa=None, kind="linear" if self._is_mosaic else self.reference.info.kind)
         return self.reference.replaced(
             pixels=out, domain=Domain.CAMERA_RGB, n_effective=_doubled(self._trusted, (height, width)), info=info
@@ -123,11 +133,11 @@ class Merger:
         inverse = 0.5 / self.params.kernel_px**2
         if self._is_mosaic:
             call(
-                "merge_gather_mosaic", frame.pixels, trust, agreement, *_red_of(frame), inverse, weight, clip, self._sums,
+                "merge_gather_mosaic", frame.pixels, trust, agreement, self._first, *_red_of(frame), inverse, weight, clip, self._sums,
                 self._sums,
             )  # fmt: skip
         else:
-            call("merge_gather_rgb", frame.pixels, trust, agreement, inverse, weight, clip, self._sums, self._sums)
+            call("merge_gather_rgb", frame.pixels, trust, agreement, self._first, inverse, weight, clip, self._sums, self._sums)
 
 
 def _red_of(frame: Frame) -> tuple[int, int]:
