@@ -44,7 +44,7 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff format
 
 docs: $(STAMPS)/docs $(STAMPS)/installed
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(STAMPS)/installed $(STAMPS)/tests
 	$(BIN)/python benchmarks/run.py

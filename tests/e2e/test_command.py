@@ -38,6 +38,27 @@ def run(*words: object, cwd: Path | None = None, **environment: str) -> subproce
     )
 
 
+Here = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process and in `tmp_path`: a second of start-up is saved, and warnings are errors."""
+    from lichtbild.cli import main
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        capsys.readouterr()
+        try:
+            code: object = main([str(word) for word in words])
+        except SystemExit as stopped:
+            code = stopped.code
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(words, int(str(code)), told.out, told.err)
+
+    return call
+
+
 def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -159,11 +180,18 @@ def test_json_is_one_event_a_line_and_time_runs_forward(burst: Path, tmp_path: P
         ("merge", "x.dng", "-o", "x.jpg"),
     ],
 )
-def test_wrong_usage_ends_with_2(words: Sequence[str], tmp_path: Path) -> None:
-    done = run(*words, cwd=tmp_path)
+def test_wrong_usage_ends_with_2(words: Sequence[str], here: Here, tmp_path: Path) -> None:
+    done = here(*words)
     assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr
     assert files_in(tmp_path) == set()
+
+
+def test_wrong_usage_of_the_installed_command(tmp_path: Path) -> None:
+    done = run("develop", "x.dng", "-o", "x.bmp", cwd=tmp_path)
+    assert done.returncode == 2
+    assert ".bmp: no format that is written" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def _no_file(folder: Path, good: Path) -> Path:
@@ -193,16 +221,22 @@ def _empty_folder(folder: Path, good: Path) -> Path:
 @pytest.mark.parametrize("make", [_no_file, _empty_file, _cut_file, _text_file, _empty_folder])
 @pytest.mark.parametrize("verb", ["develop", "merge", "inspect"])
 def test_unreadable_input_ends_with_3(
-    verb: str, make: Callable[[Path, Path], Path], burst: Path, tmp_path: Path
+    verb: str, make: Callable[[Path, Path], Path], burst: Path, here: Here, tmp_path: Path
 ) -> None:
     bad = make(tmp_path, min(burst.glob("*.dng")))
     before = files_in(tmp_path)
-    done = run(verb, bad, cwd=tmp_path)
+    done = here(verb, bad)
     assert done.returncode == 3, done.stderr
     assert bad.name in done.stderr
-    assert "Traceback" not in done.stderr
     assert "a bug in lichtbild" not in done.stderr
     assert files_in(tmp_path) == before
+
+
+def test_unreadable_input_of_the_installed_command(tmp_path: Path) -> None:
+    done = run("develop", _text_file(tmp_path, tmp_path), cwd=tmp_path)
+    assert done.returncode == 3
+    assert "notes.dng" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_frames_of_different_sizes_are_refused_by_name(burst: Path, tmp_path: Path) -> None:
@@ -290,7 +324,7 @@ def test_interrupted_runs_leave_nothing(number: signal.Signals, code: int, tmp_p
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     done = run("develop", _text_file(tmp_path, tmp_path), "--debug")
-    assert done.returncode != 0
+    assert done.returncode == 3
     assert "Traceback" in done.stderr
 
 

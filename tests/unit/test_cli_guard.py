@@ -74,9 +74,11 @@ def test_failures_are_events_too() -> None:
     }
 
 
-def test_debug_lets_the_traceback_through() -> None:
-    with pytest.raises(ZeroDivisionError):
-        guarded(_raising(ZeroDivisionError()), Console(out=io.StringIO(), err=io.StringIO()), is_debug=True)
+def test_debug_shows_the_traceback_as_well() -> None:
+    err = io.StringIO()
+    assert guarded(_raising(ZeroDivisionError()), Console(out=io.StringIO(), err=err), is_debug=True) == 3
+    assert "Traceback" in err.getvalue()
+    assert "a bug in lichtbild" in err.getvalue()
 
 
 def test_termination_unwinds_and_the_old_handler_comes_back() -> None:

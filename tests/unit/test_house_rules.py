@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def _modules() -> list[Path]:
     return sorted(p for p in PACKAGE.rglob("*.py") if p.name != "kernel.py")
 
 
+@functools.cache
 def _imported(path: Path) -> list[tuple[str, int, bool]]:
     """Every absolute module name a file imports, with its line and whether at import of the file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -27,15 +27,19 @@ WANTED = {
     "ExposureCompensation": -0.3333333333, "FocalLength": 4.3, "FocalLengthIn35mmFormat": 26, "LensMake": "Maker",
     "LensModel": "Back camera 4.3mm f/1.8", "LensInfo": "4.3 4.3 1.8 1.8", "WhiteBalance": 0, "BrightnessValue": 3.5,
     "GPSLatitudeRef": "N", "GPSLongitudeRef": "E", "GPSAltitude": 519, "GPSDateStamp": "2026:08:01",
-    "GPSTimeStamp": "10:30:45", "Rating": 4, "Label": "Red", "Subject": ["lake", "evening"],
+    "GPSTimeStamp": "10:30:45", "UserComment": "by the lake", "Rating": 4,
+    "Label": "Red", "Subject": ["lake", "evening"],
 }  # fmt: skip
+NOT_WANTED = ["MakerNotes", "ToneCurve", "ImageUniqueID", "DocumentID", "InstanceID"]
 EXIF = {
     "ifd0": {270: "A view", 271: "Maker", 272: "Phone 1", 274: 6, 306: "2026:08:01 12:31:00", 315: "A. Author",
              33432: "2026 A. Author", 282: (300, 1), 50706: b"\1\4\0\0"},
     "exif": {33434: (1, 125), 33437: (9, 5), 34850: 2, 34855: 800, 36867: "2026:08:01 12:30:45", 37521: "123",
              36868: "2026:08:01 12:30:45", 36880: "+02:00", 36881: "+02:00", 36882: "+02:00", 37379: (7, 2),
              37380: (-1, 3), 37383: 5, 37385: 16, 37386: (43, 10), 37500: b"maker" * 3000, 40962: 9, 41987: 0,
-             41989: 26, 42034: ((43, 10), (43, 10), (9, 5), (9, 5)), 42035: "Maker", 42036: "Back camera 4.3mm f/1.8"},
+             41989: 26, 42034: ((43, 10), (43, 10), (9, 5), (9, 5)),
+             37510: b"ASCII\0\0\0by the lake", 42016: "0123456789abcdef" * 2, 42035: "Maker",
+             42036: "Back camera 4.3mm f/1.8"},
     "gps": {1: "N", 2: ((48, 1), (8, 1), (1234, 100)), 3: "E", 4: ((11, 1), (34, 1), (5678, 100)), 5: 0, 6: (519, 1),
             7: ((10, 1), (30, 1), (45, 1)), 29: "2026:08:01"},
 }  # fmt: skip
@@ -43,7 +47,10 @@ PACKET = b"""<?xpacket begin='\xef\xbb\xbf' id='W5M0MpCehiHzreSzNTczkc9d'?>
 <x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
 <rdf:Description rdf:about='' xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmlns:tiff='http://ns.adobe.com/tiff/1.0/'
  xmlns:crs='http://ns.adobe.com/camera-raw-settings/1.0/' xmlns:dc='http://purl.org/dc/elements/1.1/'
- xmlns:GCamera='http://ns.google.com/photos/1.0/camera/' xmp:Rating='4' xmp:Label='Red' tiff:Orientation='6'
+ xmlns:GCamera='http://ns.google.com/photos/1.0/camera/'
+ xmlns:xmpMM='http://ns.adobe.com/xap/1.0/mm/'
+ xmpMM:DocumentID='a' xmpMM:InstanceID='b'
+ xmp:Rating='4' xmp:Label='Red' tiff:Orientation='6'
  xmp:CreatorTool='Phone' crs:Exposure2012='+1.0' GCamera:MicroVideo='1'>
 <dc:subject><rdf:Bag><rdf:li>lake</rdf:li><rdf:li>evening</rdf:li></rdf:Bag></dc:subject>
 <crs:ToneCurve><rdf:Seq><rdf:li>0, 0</rdf:li></rdf:Seq></crs:ToneCurve></rdf:Description></rdf:RDF></x:xmpmeta>
@@ -77,7 +84,7 @@ def test_every_tag_of_the_list_arrives(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     negative = Frame(picture().astype(np.float32), Domain.CAMERA_RGB, display().info, NOISE)
     Photo(display(bits=16), negative, REPORT).save(path)
-    got = json.loads(exiftool(path, "-n", "-j", *(f"-{name}" for name in [*WANTED, "MakerNotes", "ToneCurve"])))[0]
+    got = json.loads(exiftool(path, "-n", "-j", *(f"-{name}" for name in [*WANTED, *NOT_WANTED])))[0]
     del got["SourceFile"]
     assert len(WANTED) >= 25
     assert got == {k: pytest.approx(v, rel=1e-6) if isinstance(v, float) else v for k, v in WANTED.items()}
@@ -217,6 +224,7 @@ def test_the_preview_of_a_p3_picture_is_srgb():
 
 @pytest.mark.parametrize("packet", [
     b"", b"\0" * 20, b"<not xml", PACKET[:300], b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", b"<a/>" * 2, b"\xff\xfe<",
+    PACKET.decode().encode("utf-16"),
     b"<x>" * 50_000, PACKET.replace(b"rdf:", b"r:"),
 ])  # fmt: skip
 def test_a_broken_packet_is_left_out_and_ours_is_there(packet):
@@ -236,11 +244,12 @@ def test_a_packet_too_long_for_a_segment_gives_way(tmp_path):
 
 
 def test_exif_too_long_for_a_segment_loses_the_thumbnail_first(tmp_path):
-    tags = {**EXIF, "exif": {**EXIF["exif"], 37510: b"", 42016: "x" * 62_000}}
+    tags = {**EXIF, "exif": {**EXIF["exif"], 37510: b"log" * 999, 42033: "x" * 62_000}}
     Photo(display().with_info(tags=Tags(tags))).save(tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as back:
         exif = parse_exif(back.info["exif"])
     assert "ifd1" not in exif
+    assert 37510 not in exif["exif"]
     assert exif["gps"][1] == "N"
 
 

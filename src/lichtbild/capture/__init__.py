@@ -9,6 +9,7 @@ from __future__ import annotations
 from lichtbild.capture.array import open_mosaic_array, open_picture_array
 from lichtbild.capture.bursts import Survey, check_burst, find_bursts, open_file, read, survey
 from lichtbild.capture.candidates import Proposal
+from lichtbild.capture.inspect import inspect_file
 from lichtbild.capture.picture import open_picture
 from lichtbild.capture.sniff import Sniffed, sniff
 
@@ -18,6 +19,7 @@ __all__ = [
     "Survey",
     "check_burst",
     "find_bursts",
+    "inspect_file",
     "open_file",
     "open_mosaic_array",
     "open_picture",

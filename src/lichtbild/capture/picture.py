@@ -88,7 +88,9 @@ def open_picture(path: str | Path) -> FrameSource:
 def calibration(profile: icc.Profile) -> ColourCalibration:
     """The profile as a camera's calibration: neutral (1, 1, 1) is the profile's white, colours come out as it says."""
     return ColourCalibration(
-        (profile.white_xy,), (np.linalg.inv(profile.to_xyz),), (profile.to_xyz_d50.astype(np.float64),)
+        (profile.white_xy,),
+        (np.asarray(np.linalg.inv(profile.to_xyz), np.float64),),
+        (profile.to_xyz_d50.astype(np.float64),),
     )
 
 

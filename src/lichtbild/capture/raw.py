@@ -138,6 +138,9 @@ def _info(
     if min(shape) < 2:
         raise UnreadableFile(f"a picture of {shape[1]} x {shape[0]} pixels", where=path)
     levels = _levels(path, raw, sites, reasons)
+    # LibRaw leaves what it cannot read at 0 and says so on stderr only; a real row has its black level and noise.
+    if float(levels.black.min()) > 0 and not raw.raw_image_visible[-2:].any():
+        raise UnreadableFile("its last rows are missing", where=path, hint="the file is cut short: copy it again")
     make, model, lens = names
     unique = model if model.lower().startswith(make.lower()) else f"{make} {model}"
     reasons.append("vendor raw files carry no noise model")
@@ -171,7 +174,13 @@ def _cfa(path: Path, raw: Any) -> tuple[npt.NDArray[np.intp], Cfa | None]:
     letters = raw.color_desc.decode("ascii", "replace")
     if pattern.shape != (2, 2) or not set(letters) <= set("RGB"):
         raise MetadataError(f"a filter array of {letters}, {pattern.shape}", where=path, hint="Bayer sensors only")
-    return np.asarray(pattern, np.intp), Cfa.from_name("".join(letters[k] for k in pattern.ravel()))
+    # Both `raw_pattern` and `raw_colors_visible` count from the corner of the whole sensor: ask by place.
+    top, left = raw.sizes.top_margin, raw.sizes.left_margin
+    sites = np.array([[raw.raw_color(top + i, left + j) for j in (0, 1)] for i in (0, 1)], np.intp)
+    name = "".join(letters[k] for k in sites.ravel())
+    if sorted(name) != sorted("RGGB") or name[0] == name[1] or name[0] == name[2]:
+        raise MetadataError(f"a filter array of {name}", where=path, hint="Bayer sensors only")
+    return sites, Cfa.from_name(name)
 
 
 def _levels(path: Path, raw: Any, sites: npt.NDArray[np.intp], reasons: list[str]) -> Levels:

@@ -29,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help=".jpg .tif .png (default: the shot's name, .jpg)"
     )
+    parser.add_argument("--space", choices=("srgb", "p3"), default="srgb", help="colours of the picture (default srgb)")
+    parser.add_argument(
+        "--bits", type=int, choices=(8, 16), help="of the picture's channels (default 16 for .tif, else 8)"
+    )
     parser.add_argument("--quality", type=int, default=95, metavar="N", help="of a JPEG, 1 to 100 (default 95)")
     parser.add_argument(
         "--negative", choices=("linear", "bayer"), help="write the merged negative beside the picture too, as DNG"
@@ -57,7 +61,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     started_s = time.monotonic()
     console.start()
-    photo = api.develop(burst, params, progress=console.progress)
+    bits = arguments.bits or (16 if picture.suffix.lower().startswith(".tif") else 8)
+    photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits)
     photo.save(picture, force=arguments.force, quality=arguments.quality)
     console.wrote("picture", picture)
     if negative and negative != picture:

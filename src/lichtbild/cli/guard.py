@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ def guarded(verb: Callable[[], int], console: Console, *, is_debug: bool = False
     Parameters
     ----------
     is_debug
-        Let the traceback through.
+        Show the traceback as well.
     """
     _quiet_libraries(is_debug)
     previous = _catch_termination()
@@ -56,7 +57,7 @@ def guarded(verb: Callable[[], int], console: Console, *, is_debug: bool = False
         return FAILED
     except Exception as error:
         if is_debug:
-            raise
+            traceback.print_exc(file=console.err)
         return _told(error, console)
     finally:
         if previous is not None:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=size, default=(3024, 4032), metavar="WxH", help="of a frame, px (default 4032x3024)"
     )
     parser.add_argument("--iso", type=float, default=800.0, metavar="ISO", help="50 to 12800 (default 800)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="noise, motion and scene follow from it")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="noise, motion and scene follow from it")
     parser.add_argument("--scene", type=Path, metavar="FILE", help="a picture of yours instead of the made-up scene")
     parser.add_argument(
         "--truth", type=Path, metavar="FILE", help="write what no camera knows: .npz with light and motion"

@@ -12,12 +12,15 @@ from lichtbild.core.frame import FrameInfo
 
 SOFTWARE = f"lichtbild {__version__}"
 
+# A comment of a person is short; phones keep their logs there.
+_USER_COMMENT = 37510
+MOST_COMMENT_BYTES = 2000
 _YEAR_9999_S = 253_000_000_000
 
 # What describes the pixels of the original file, not the scene: each writer sets its own.
 _OF_THE_FILE = {
     "ifd0": {274, 282, 283, 296, 513, 514, 529, 531, 532},
-    "exif": {exif.MAKER_NOTE, 37510, 40960, 40961, 40962, 40963, 40964, 37121, 37122, 42080, 42081, 42082},
+    "exif": {exif.MAKER_NOTE, 40960, 40961, 40962, 40963, 40964, 37121, 37122, 42016, 42080, 42081, 42082},
     "gps": set(),
     "interop": {1, 2},
 }
@@ -33,6 +36,8 @@ def carried_exif(info: FrameInfo, software: str = SOFTWARE) -> dict[str, dict[in
     for name in carried:
         known = exif.TYPES[name].keys() - _OF_THE_FILE[name]
         carried[name] = {t: v for t, v in info.tags.exif.get(name, {}).items() if t in known and _says_something(v)}
+    if len(carried["exif"].get(_USER_COMMENT, b"")) > MOST_COMMENT_BYTES:
+        del carried["exif"][_USER_COMMENT]
     # Phones write the exposure into IFD0 of their DNGs as TIFF/EP has it; other readers look for it in the Exif IFD.
     for tag, value in info.tags.exif.get("ifd0", {}).items():
         if tag in exif.TYPES["exif"].keys() - _OF_THE_FILE["exif"] and tag not in exif.TYPES["ifd0"]:

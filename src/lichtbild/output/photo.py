@@ -35,7 +35,7 @@ class Photo:
     negative
         CAMERA_RGB (or a merged MOSAIC) before development; None where it was not kept.
     report
-        What was done, as plain data: {"frames": [...], "stages": [...], ...}.
+        What was done, as plain data: {"frames": [...], "stages": [...], "notes": [lines for people], ...}.
     """
 
     display: Frame
@@ -51,6 +51,11 @@ class Photo:
     def pixels(self) -> npt.NDArray[Any]:
         """The picture, upright: [H, W, 3], in the dtype it was developed to."""
         return upright(self.display.pixels, self.display.info.orientation)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about this development, a line each."""
+        return tuple(str(line) for line in self.report.get("notes", ()))
 
     def save(self, path: str | Path, *, force: bool = False, quality: int = 95) -> None:
         """Write the picture in the format of the suffix; ".dng" writes the negative.

@@ -21,6 +21,8 @@ from lichtbild.output.xmp import Provenance, xmp_packet
 
 Pixels = npt.NDArray[Any]
 
+_ROWS = 64
+
 # EXIF asks for a thumbnail of 160 x 120.
 THUMBNAIL_PX = 160
 
@@ -73,6 +75,12 @@ def as_bits(pixels: Pixels, bits: int) -> Pixels:
     dtype, top = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
     if pixels.dtype == dtype:
         return pixels
+    if pixels.ndim == 3 and len(pixels) > _ROWS:
+        # In bands: the wide numbers between stay in the cache, and take no memory.
+        out = np.empty(pixels.shape, dtype)
+        for top_row in range(0, len(pixels), _ROWS):
+            out[top_row : top_row + _ROWS] = as_bits(pixels[top_row : top_row + _ROWS], bits)
+        return out
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint16) * np.uint16(257)
     if pixels.dtype == np.uint16:

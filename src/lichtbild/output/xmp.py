@@ -26,6 +26,7 @@ _OF_THE_FILE = (
     "http://ns.apple.com/HDRGainMap/1.0/",
     "http://ns.apple.com/pixeldatainfo/1.0/",
 )
+_MEDIA_MANAGEMENT = "http://ns.adobe.com/xap/1.0/mm/"
 _PROPERTIES_OF_THE_FILE = {
     ("http://ns.adobe.com/exif/1.0/", "PixelXDimension"),
     ("http://ns.adobe.com/exif/1.0/", "PixelYDimension"),
@@ -89,7 +90,8 @@ def _sequence(document: Any, rdf: str, name: str, values: Sequence[str]) -> Any:
 def _parsed(packet: bytes) -> Any:
     """The document of a packet, or None where it is not one to be trusted."""
     packet = packet.strip(b"\0 \r\n\t")
-    if not packet or len(packet) > MAX_PACKET_BYTES or b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+    # A zero byte is of UTF-16, which no packet in a picture is coded in and which would hide a document type.
+    if not packet or len(packet) > MAX_PACKET_BYTES or b"<!DOCTYPE" in packet or b"\0" in packet:
         return None
     try:
         document = minidom.parseString(packet)
@@ -112,4 +114,7 @@ def _clean(rdf: Any) -> None:
 
 def _is_of_the_file(node: Any) -> bool:
     uri = node.namespaceURI or ""
+    if uri == _MEDIA_MANAGEMENT:
+        # This is another document; the one it came from keeps its name, what happened to that one is its own history.
+        return bool(node.localName != "OriginalDocumentID")
     return uri.startswith(_OF_THE_FILE) or (uri, node.localName) in _PROPERTIES_OF_THE_FILE

@@ -2,6 +2,7 @@
 
 from lichtbild.simulate.burst import Simulation, simulate, write_burst
 from lichtbild.simulate.hand import Hand
+from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
 from lichtbild.simulate.scene import Mover, Scene, from_picture
@@ -19,6 +20,7 @@ __all__ = [
     "Truth",
     "VirtualCamera",
     "from_picture",
+    "procedural_scene",
     "simulate",
     "virtual_phone",
     "write_burst",

@@ -80,7 +80,9 @@ class Simulation:
     ) -> None:
         if not 1 <= n_frames <= MAX_FRAMES:
             raise UsageError(f"{n_frames} frames", where="n_frames", hint=f"1 to {MAX_FRAMES}")
-        self.scene, self.camera, self.iso, self.seed = scene, camera or virtual_phone(), float(iso), seed
+        self.camera, self.iso, self.seed = camera or virtual_phone(), float(iso), seed
+        # The scene's own samples are not kept: they weigh as much as the coefficients.
+        self.name, self.movers, self._oversampling = scene.name, scene.movers, scene.oversampling
         self.shape = shape or scene.frame_shape
         block = 2 * self.camera.sensor.cfa.quad
         if min(self.shape) < 16 or self.shape[0] % block or self.shape[1] % block:
@@ -109,7 +111,7 @@ class Simulation:
         if rgb.shape[0] == 4:
             matrix[3, 3] = 1
         out = np.empty_like(rgb)
-        taps = self._lens.blur_taps(self.scene.oversampling)
+        taps = self._lens.blur_taps(self._oversampling)
         native.call("simulate_blur", np.ascontiguousarray(rgb), matrix, taps, out)
         return out
 
@@ -120,7 +122,7 @@ class Simulation:
         position in the frame to the layer's."""
         top, left, height, width = zone
         out = np.empty((height, width), np.float32)
-        s = self.scene.oversampling
+        s = self._oversampling
         affine = back.copy()
         affine[0, 0] -= 1
         affine[1, 1] -= 1
@@ -153,7 +155,7 @@ class Simulation:
         lens = Lens(self._lens.psf_sigma_px) if ideal else self._lens
         back = invert(self.affines[frame])
         out = self._sample(self._background, back, planes, (0, 0, *self.shape), lens)
-        for mover, coefficients in zip(self.scene.movers, self._fronts, strict=True):
+        for mover, coefficients in zip(self.movers, self._fronts, strict=True):
             self._place(out, mover, coefficients, frame, planes, lens)
         return out
 
@@ -171,7 +173,7 @@ class Simulation:
         if zone is None:
             return
         top, left, height, width = zone
-        half = [n / self.scene.oversampling / 2 for n in mover.layer.shape[1:]]
+        half = [n / self._oversampling / 2 for n in mover.layer.shape[1:]]
         x, y = mover.centre_at(frame)
         corner = x - half[1], y - half[0]
         whole = int(np.floor(corner[0])), int(np.floor(corner[1]))
@@ -186,7 +188,7 @@ class Simulation:
     def _zone(self, mover: Mover, frame: int, lens: Lens | None = None) -> tuple[int, int, int, int] | None:
         """(top, left, height, width) of the sensor that a mover can touch in a frame; None: it is outside."""
         lens = self._lens if lens is None else lens
-        half = [n / self.scene.oversampling / 2 for n in mover.layer.shape[1:]]
+        half = [n / self._oversampling / 2 for n in mover.layer.shape[1:]]
         x, y = mover.centre_at(frame)
         px, py = (
             a.ravel() for a in np.meshgrid(x + np.linspace(-1, 1, 5) * half[1], y + np.linspace(-1, 1, 5) * half[0])
@@ -210,19 +212,19 @@ class Simulation:
     def burst(self) -> Burst:
         """Frames that are computed whenever they are read."""
         sources = [FrameSource(self.info(k), partial(self.stored, k)) for k in range(len(self.affines))]
-        return Burst(tuple(sources), self.scene.name)
+        return Burst(tuple(sources), self.name)
 
     def truth(self) -> Truth:
         """The light of frame 0 in all colours, the motion, and masks of what moves. 16 bytes a pixel."""
         rgb = np.stack([self.light(0, c) for c in range(3)], 2)
-        facts: dict[str, Any] = {"scene": self.scene.name, "iso": self.iso, "seed": self.seed}
+        facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed}
         neutral = self.camera.neutral()
-        return Truth(rgb, self.light(0), self.affines, neutral, self._masks() if self.scene.movers else {}, None, facts)
+        return Truth(rgb, self.light(0), self.affines, neutral, self._masks() if self.movers else {}, None, facts)
 
     def _masks(self) -> dict[str, npt.NDArray[np.bool_]]:
         masks = {name: np.zeros(self.shape, bool) for name in ("objects", "swept", "boxes")}
         n_frames = len(self.affines)
-        for mover, coefficients in zip(self.scene.movers, self._fronts, strict=True):
+        for mover, coefficients in zip(self.movers, self._fronts, strict=True):
             drawing = Mover(mover.layer, mover.centre_px, mover.step_px)
             for k in range(n_frames):
                 # Where frame 0 would show it at the moment of frame k.

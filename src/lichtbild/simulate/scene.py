@@ -89,22 +89,46 @@ def samples_for(shape: tuple[int, int], oversampling: float, margin_px: int) -> 
 def from_picture(
     path: str | Path,
     shape: tuple[int, int] | None = None,
-    oversampling: float = 2.0,
+    oversampling: float | None = None,
     margin_px: int = DEFAULT_MARGIN_PX,
 ) -> Scene:
     """An ordinary picture (PNG, JPEG, TIFF: sRGB) or an OpenEXR file (linear Rec.709) as a scene, pixel for sample.
 
-    `shape` [H, W] of the frames: a picture too small for it is continued by its mirror image, one too large is cut in
-    the middle. None: as large as the picture allows.
+    Parameters
+    ----------
+    path
+        The picture. As finer than the mosaic as possible: a picture at its limit of resolution makes a soft burst.
+    shape
+        Rows and columns of the frames. A picture too small is continued by its mirror image, one too large is cut in
+        the middle. None: as large as the picture allows.
+    oversampling
+        Samples per px; None: 2, or what the picture has for frames of `shape`, but not below 1.
     """
     path = Path(path)
-    pixels = _read_exr(path) if path.suffix.lower() == ".exr" else _read_picture(path)
+    pixels = read_picture(path)
+    if oversampling is None:
+        oversampling = 2.0
+        if shape is not None:
+            has = min(n / (m + 2 * margin_px) for n, m in zip(pixels.shape, shape, strict=False))
+            oversampling = float(np.clip(np.floor(has * 4) / 4, 1, 2))
     if shape is not None:
         pixels = _fitted(pixels, samples_for(shape, oversampling, margin_px))
     return Scene(np.ascontiguousarray(np.moveaxis(pixels, 2, 0)), oversampling, margin_px, (), path.stem)
 
 
-def _read_picture(path: Path) -> Float32:
+def read_picture(path: str | Path) -> Float32:
+    """Linear Rec.709 float32 [H, W, 3] of an ordinary picture (sRGB) or an OpenEXR file (at most 1000).
+
+    Raises
+    ------
+    UnreadableFile
+        If it is neither, or the package for OpenEXR is missing.
+    """
+    path = Path(path)
+    return _read_exr(path) if path.suffix.lower() == ".exr" else _read_encoded(path)
+
+
+def _read_encoded(path: Path) -> Float32:
     from PIL import Image
 
     try:

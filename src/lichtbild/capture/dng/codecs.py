@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.capture.dng.jpegxl import check_jpeg_xl
+from lichtbild.capture.dng.apart import ApartDecoder
+from lichtbild.capture.dng.jpegxl import jpeg_xl_header
 from lichtbild.core import UnreadableFile
 
 Array = npt.NDArray[Any]
@@ -142,23 +143,41 @@ def decode_jpeg(data: bytes, shape: tuple[int, int, int], where: str) -> Array:
     return pixels.reshape(header.height, header.width, samples)
 
 
-def decode_jpeg_xl(data: bytes, shape: tuple[int, int, int], where: str) -> Array:
-    """uint8, uint16, float16 or float32 [rows, columns, samples] of a JPEG XL codestream."""
+def decode_jpeg_xl(
+    data: bytes, shape: tuple[int, int, int], where: str, apart: ApartDecoder, scaled_to: int = 0
+) -> Array:
+    """uint8, uint16, float16 or float32 [rows, columns, samples] of a JPEG XL codestream.
+
+    Parameters
+    ----------
+    apart
+        Decodes what is not plainly one frame of its size.
+    scaled_to
+        The number that the largest integer of the codestream stands for; 0: itself.
+    """
     import imagecodecs
 
     rows, columns, samples = shape
-    height, width = check_jpeg_xl(data, where)
-    if height > rows or width > columns:
-        raise UnreadableFile(f"a JPEG XL of {width} x {height} where {columns} x {rows} belong", where=where,
-                             hint=_DAMAGED)  # fmt: skip
+    header = jpeg_xl_header(data, where)
+    if header.height > rows or header.width > columns:
+        raise UnreadableFile(f"a JPEG XL of {header.width} x {header.height} where {columns} x {rows} belong",
+                             where=where, hint=_DAMAGED)  # fmt: skip
     try:
-        pixels = imagecodecs.jpegxl_decode(data, numthreads=1, keeporientation=True)
+        if header.unbounded:
+            pixels = apart.decode(data)
+        else:
+            pixels = imagecodecs.jpegxl_decode(data, numthreads=1, keeporientation=True)
     except Exception as error:
         raise UnreadableFile(f"the JPEG XL data is damaged: {error}", where=where, hint=_DAMAGED) from error
-    if pixels.size != height * width * samples:
+    if pixels.size != header.height * header.width * samples:
         raise UnreadableFile(f"a JPEG XL of shape {pixels.shape} where {columns} x {rows} x {samples} belong",
                              where=where, hint=_DAMAGED)  # fmt: skip
-    return pixels.reshape(height, width, samples)
+    pixels = pixels.reshape(header.height, header.width, samples)
+    top = (1 << header.bits) - 1
+    if scaled_to and pixels.dtype.kind == "u" and 1 <= header.bits < 16 and top != scaled_to:
+        table = np.rint(np.arange(top + 1) * (scaled_to / top)).astype(np.uint16)
+        return np.asarray(table[np.minimum(pixels, top)])
+    return np.asarray(pixels)
 
 
 def inflate(data: bytes, size: int, where: str) -> bytes:

@@ -49,6 +49,8 @@ class Layout:
         Fields that rows and columns are sorted into (1: none).
     order
         "<" or ">", for samples of whole bytes.
+    scaled_to
+        What the largest number of a JPEG XL codestream stands for; 0: itself.
     """
 
     height: int
@@ -68,6 +70,7 @@ class Layout:
     row_interleave: int
     column_interleave: int
     order: str
+    scaled_to: int = 0
 
     @property
     def across(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.capture.dng.layout import Layout
-from lichtbild.capture.dng.tags import Photometric, Tag
+from lichtbild.capture.dng.tags import Compression, Photometric, Tag
 from lichtbild.capture.dng.tiff import Directory
 from lichtbild.core import BLUE, GREEN, RED, Cfa, Levels, MetadataError, UnreadableFile
 
@@ -150,6 +150,23 @@ def _delta(ifd: Directory, tag: Tag, n: int, reasons: list[str]) -> Floats | Non
         reasons.append(f"{ifd.where(tag)}: {len(numbers)} numbers that do not fit {n} rows or columns: not applied")
         return None
     return numbers.astype(np.float32) if np.any(numbers) else None
+
+
+def jpeg_xl_range(layout: Layout, levels: Levels, reasons: list[str]) -> int:
+    """What the largest number of a JPEG XL codestream stands for (0: itself).
+
+    The specification is silent where a codestream has fewer than 16 bits. Adobe's readers scale it to 16 bits whatever
+    BitsPerSample says, and phones write levels to match (10 bits with white at 65535); others write levels for the bits
+    stored. The levels tell which.
+    """
+    if layout.compression is not Compression.JPEG_XL or layout.is_float or layout.bits > 16:
+        return 0
+    top: int = 2**layout.bits - 1
+    needed = max(levels.white) if levels.table is None else len(levels.table) - 1
+    if needed > top:
+        reasons.append(f"JPEG XL of {layout.bits} bits with levels of 16: its numbers are scaled to 16 bits")
+        return 65535
+    return top
 
 
 def masked_areas(ifd: Directory, layout: Layout) -> list[Area]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.capture.dng import codecs
+from lichtbild.capture.dng.apart import ApartDecoder
 from lichtbild.capture.dng.layout import Layout
 from lichtbild.capture.dng.tags import Compression
 from lichtbild.capture.dng.tiff import TiffFile
@@ -19,6 +22,8 @@ from lichtbild.core import UnreadableFile
 
 Array = npt.NDArray[Any]
 Area = tuple[int, int, int, int]
+# Row and column of a tile or strip, its plane, its bytes.
+Task = tuple[int, int, int, bytes]
 
 _NATIVE = "<" if sys.byteorder == "little" else ">"
 _PARALLEL_SAMPLES = 1_000_000
@@ -66,11 +71,13 @@ def _decode(file: TiffFile, layout: Layout, area: Area, where: str) -> Array:
     if _is_plain(layout):
         return _read_rows(file, layout, area)
     pixels = np.zeros((bottom - top, right - left, layout.n_samples), pixel_type(layout))
+    apart = ApartDecoder(layout.segment_height * layout.segment_width * layout.segment_samples)
 
-    def place(task: tuple[int, int, int, bytes]) -> None:
+    def place(task: Task) -> None:
         j, i, plane, data = task
         y, x = j * layout.segment_height, i * layout.segment_width
-        segment = _segment(layout, data, j, f"{where}, {'tile' if layout.is_tiled else 'strip'} row {j} column {i}")
+        place_name = f"{where}, {'tile' if layout.is_tiled else 'strip'} row {j} column {i}"
+        segment = _segment(layout, data, j, apart, place_name)
         # What of the segment lies within the area, and within the image.
         rows = slice(max(top, y), min(bottom, y + layout.segment_height))
         columns = slice(max(left, x), min(right, x + layout.segment_width))
@@ -86,25 +93,25 @@ def _decode(file: TiffFile, layout: Layout, area: Area, where: str) -> Array:
         else:
             target[...] = source
 
-    tasks = _tasks(file, layout, area)
-    if layout.compression is Compression.NONE or pixels.size < _PARALLEL_SAMPLES:
-        for task in tasks:
-            place(task)
-    else:
-        n_workers = min(4, os.cpu_count() or 1)
-        with ThreadPoolExecutor(n_workers) as pool:
-            # Submitting in bunches bounds the compressed bytes in memory.
-            bunch: list[tuple[int, int, int, bytes]] = []
-            for task in tasks:
-                bunch.append(task)
-                if len(bunch) == 4 * n_workers:
-                    list(pool.map(place, bunch))
-                    bunch = []
-            list(pool.map(place, bunch))
+    with contextlib.closing(apart):
+        _run(place, _tasks(file, layout, area), pixels.size if layout.compression is not Compression.NONE else 0)
     return pixels
 
 
-def _tasks(file: TiffFile, layout: Layout, area: Area) -> Iterator[tuple[int, int, int, bytes]]:
+def _run(place: Callable[[Task], None], tasks: Iterator[Task], n_samples: int) -> None:
+    """`place` on every task, in threads where there is enough to decode."""
+    if n_samples < _PARALLEL_SAMPLES:
+        for task in tasks:
+            place(task)
+        return
+    n_workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(n_workers) as pool:
+        # Submitting in bunches bounds the compressed bytes in memory.
+        while bunch := list(itertools.islice(tasks, 4 * n_workers)):
+            list(pool.map(place, bunch))
+
+
+def _tasks(file: TiffFile, layout: Layout, area: Area) -> Iterator[Task]:
     """(row, column, plane, bytes) of every segment that touches `area`."""
     top, left, bottom, right = area
     rows = range(top // layout.segment_height, -(-bottom // layout.segment_height))
@@ -145,14 +152,14 @@ def _read_rows(file: TiffFile, layout: Layout, area: Area) -> Array:
     return pixels if right - left == layout.width else np.ascontiguousarray(pixels[:, left:right])
 
 
-def _segment(layout: Layout, data: bytes, j: int, where: str) -> Array:
+def _segment(layout: Layout, data: bytes, j: int, apart: ApartDecoder, where: str) -> Array:
     """One tile or strip as [rows, columns, samples] of `pixel_type`."""
     shape = (layout.rows_of(j), layout.segment_width, layout.segment_samples)
     match layout.compression:
         case Compression.JPEG | Compression.LOSSY_JPEG:
             pixels = codecs.decode_jpeg(data, shape, where)
         case Compression.JPEG_XL:
-            pixels = codecs.decode_jpeg_xl(data, shape, where)
+            pixels = codecs.decode_jpeg_xl(data, shape, where, apart, layout.scaled_to)
         case _:
             size = shape[0] * layout.row_bytes
             plain = data[:size] if layout.compression is Compression.NONE else codecs.inflate(data, size, where)

@@ -12,11 +12,18 @@ import numpy.typing as npt
 
 from lichtbild.capture.dng import colour, metadata, preview
 from lichtbild.capture.dng.layout import Layout, active_area, default_crop, is_raw, photometric, read_layout
-from lichtbild.capture.dng.levels import masked_areas, masked_black, read_cfa, read_levels, require_plausible
+from lichtbild.capture.dng.levels import (
+    jpeg_xl_range,
+    masked_areas,
+    masked_black,
+    read_cfa,
+    read_levels,
+    require_plausible,
+)
 from lichtbild.capture.dng.pixels import Area, decode, pixel_type
 from lichtbild.capture.dng.tags import Tag
 from lichtbild.capture.dng.tiff import Directory, TiffFile, file_size, walk
-from lichtbild.core import Camera, FrameInfo, FrameSource, Levels, LichtbildError, MetadataError, UnreadableFile
+from lichtbild.core import Camera, Cfa, FrameInfo, FrameSource, Levels, LichtbildError, MetadataError, UnreadableFile
 
 T = TypeVar("T")
 
@@ -76,7 +83,12 @@ def _open(path: Path) -> FrameSource:
         raw = _raw_directory(directories, reasons)
         layout = read_layout(raw, reasons)
         area = active_area(raw, layout, reasons)
-        info = _info(path, file, ifd0, raw, layout, area, reasons)
+        kind, cfa = read_cfa(raw, photometric(raw), layout.n_samples, reasons)
+        levels = read_levels(raw, layout, area, cfa, reasons)
+        layout = dataclasses.replace(layout, scaled_to=jpeg_xl_range(layout, levels, reasons))
+        if Tag.BLACK_LEVEL not in raw and Tag.MASKED_AREAS in raw:
+            levels = _with_masked_black(file, raw, layout, area, levels, cfa.quad * 2 if cfa else 1, reasons)
+        info = _info(path, ifd0, raw, (layout, area, levels), (kind, cfa), reasons)
         found = preview.candidates(d for d in directories if d is not raw)
 
     def read() -> npt.NDArray[Any]:
@@ -139,15 +151,14 @@ def _raw_directory(directories: list[Directory], reasons: list[str]) -> Director
 
 
 def _info(
-    path: Path, file: TiffFile, ifd0: Directory, raw: Directory, layout: Layout, area: Area, reasons: list[str]
-) -> FrameInfo:
-    kind, cfa = read_cfa(raw, photometric(raw), layout.n_samples, reasons)
+    path: Path, ifd0: Directory, raw: Directory, stored: tuple[Layout, Area, Levels], sort: tuple[str, Cfa | None],
+    reasons: list[str],
+) -> FrameInfo:  # fmt: skip
+    layout, area, levels = stored
+    kind, cfa = sort
     shape = (area[2] - area[0], area[3] - area[1])
     if cfa is not None and cfa.quad == 2 and (shape[0] % 2 or shape[1] % 2):
         reasons.append("the active area cuts through quad-Bayer blocks at its end")
-    levels = read_levels(raw, layout, area, cfa, reasons)
-    if Tag.BLACK_LEVEL not in raw and Tag.MASKED_AREAS in raw:
-        levels = _with_masked_black(file, raw, layout, area, levels, cfa.quad * 2 if cfa else 1, reasons)
     sub = {tag: colour.optional(lambda t=tag: _sub_directory(ifd0, t), None, reasons)  # type: ignore[misc]
            for tag in (Tag.EXIF_IFD, Tag.GPS_IFD)}  # fmt: skip
     exposure_from = [d for d in (sub[Tag.EXIF_IFD], ifd0) if d is not None]

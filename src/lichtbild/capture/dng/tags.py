@@ -153,7 +153,7 @@ _LABELS = {
 }
 
 FOREIGN_COMPRESSIONS = {
-    2: "CCITT", 3: "CCITT Group 3", 4: "CCITT Group 4", 5: "LZW", 6: "old JPEG", 32767: "Sony ARW", 32769: "packed raw",
-    32770: "Samsung SRW", 32773: "PackBits", 34713: "Nikon NEF", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP",
-    50002: "JPEG XL (draft number)", 65535: "Pentax PEF",
+    2: "CCITT", 3: "CCITT Group 3", 4: "CCITT Group 4", 5: "LZW", 6: "old JPEG", 9: "VC-5, GoPro", 32767: "Sony ARW",
+    32769: "packed raw", 32770: "Samsung SRW", 32773: "PackBits", 34713: "Nikon NEF", 34925: "LZMA", 50000: "Zstandard",
+    50001: "WebP", 50002: "JPEG XL (draft number)", 65535: "Pentax PEF",
 }  # fmt: skip

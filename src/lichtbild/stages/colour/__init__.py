@@ -152,15 +152,16 @@ def camera_to_work(colour: CameraColour, neutral: npt.ArrayLike, white: cs.XY) -
     return np.asarray(matrix / matrix.sum(1)[:, None])
 
 
-def apply(frame: Frame, neutral: tuple[float, float, float], facts: ColourFacts) -> Frame:
-    """CAMERA_RGB to WORK_RGB (linear Rec.2020, D65; before exposure: 1 = a white that saturates green).
-
-    The noise follows as that of a grey surface: independent channels, mixed by the matrix. Cost O(H W).
-    """
-    frame.require(Domain.CAMERA_RGB)
+def work_noise(noise: NoiseModel, neutral: tuple[float, float, float], facts: ColourFacts) -> NoiseModel:
+    """Noise of a grey surface in WORK_RGB, from that of camera RGB with independent channels."""
     total = facts.matrix / np.asarray(neutral)
-    pixels = mix_channels(frame.pixels, total.astype(np.float32))
-    alpha = (total**2) @ (np.asarray(frame.noise.alpha) * np.asarray(neutral))
-    beta = (total**2) @ np.asarray(frame.noise.beta)
-    noise = NoiseModel(tuple(alpha.tolist()), tuple(beta.tolist()), frame.noise.source, frame.noise.correlation_px)
-    return frame.replaced(pixels=pixels, domain=Domain.WORK_RGB, noise=noise)
+    alpha = (total**2) @ (np.asarray(noise.alpha) * np.asarray(neutral))
+    beta = (total**2) @ np.asarray(noise.beta)
+    return NoiseModel(tuple(alpha.tolist()), tuple(beta.tolist()), noise.source, noise.correlation_px)
+
+
+def apply(frame: Frame, neutral: tuple[float, float, float], facts: ColourFacts) -> Frame:
+    """CAMERA_RGB to WORK_RGB (linear Rec.2020, D65; before exposure: 1 = a white that saturates green). Cost O(H W)."""
+    frame.require(Domain.CAMERA_RGB)
+    pixels = mix_channels(frame.pixels, (facts.matrix / np.asarray(neutral)).astype(np.float32))
+    return frame.replaced(pixels=pixels, domain=Domain.WORK_RGB, noise=work_noise(frame.noise, neutral, facts))

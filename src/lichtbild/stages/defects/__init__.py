@@ -30,7 +30,8 @@ SPREAD_DEAD = 0.3
 # they differ much among themselves a pixel that differs too is texture.
 CONTRAST_HOT = 0.15
 CONTRAST_DEAD = 0.3
-TEXTURE = 0.5
+TEXTURE = 0.8
+TEXTURE_STEADY = 0.5  # for what stays at its place in all frames
 THRESHOLDS = (TEXTURE, CONTRAST_HOT, CONTRAST_DEAD, SPREAD_HOT, SPREAD_DEAD)
 
 
@@ -147,7 +148,7 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
         mean = excess.mean(axis=0)
         is_steady = excess.min(axis=0) > 0.3 * mean - 3 * sigma * np.sqrt(len(frames))
         is_clear = (mean > settings.sigmas * sigma) & (mean > contrast * np.abs(level.mean(axis=0)))
-        is_clear &= mean > TEXTURE * span
+        is_clear &= mean > TEXTURE_STEADY * span
         return np.asarray(is_clear & is_steady & (spread.mean(axis=0) < most * mean))
 
     bad = stays(above, level_high, around, CONTRAST_HOT, SPREAD_HOT)
@@ -170,7 +171,7 @@ def variance_grids(frame: Frame) -> tuple[Floats, Floats]:
     [ceil(H/16), ceil(W/16), 4]."""
     blocks = (-(-frame.shape[0] // GAIN_STEP_PX), -(-frame.shape[1] // GAIN_STEP_PX))
     cfa = frame.info.cfa
-    colours = np.zeros(4, np.intp) if cfa is None else np.array(cfa.colours).ravel()
+    colours = spatial_gain.site_colours(cfa)
     if frame.gain is None:
         gain: Floats = np.ones((*blocks, 4), np.float32)
     else:
@@ -190,7 +191,7 @@ def _candidates(frame: Frame, sigmas: float) -> tuple[npt.NDArray[np.intp], npt.
     alpha, beta = variance_grids(frame)
     mosaic = np.ascontiguousarray(frame.pixels)
     out = np.empty_like(mosaic)
-    native.call("defects_repair", mosaic, alpha, beta, sigmas, TEXTURE / 2, 0.0, 0.0, np.inf, np.inf, out)
+    native.call("defects_repair", mosaic, alpha, beta, sigmas, TEXTURE_STEADY / 2, 0.0, 0.0, np.inf, np.inf, out)
     rows, columns = np.nonzero(out != mosaic)
     return rows, columns
 

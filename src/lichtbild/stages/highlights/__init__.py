@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.domain import Domain
-from lichtbild.core.frame import Frame
+from lichtbild.core.frame import Frame, sample_gain_grid
 from lichtbild.core.params import Params, param
-from lichtbild.stages.highlights.reference import reconstruct, smoothstep
+from lichtbild.stages.highlights.reference import reconstruct, smoothstep, surround_planes
 
 VERSION = 1
 
@@ -31,8 +31,7 @@ class HighlightFacts:
     Parameters
     ----------
     surround
-        Colour around clipped areas, float32 [h, w, 2]: ln(r/g), ln(b/g) of white-balanced camera RGB, at the proxy's
-        nodes.
+        Colour around clipped areas at the proxy's nodes, float32 [h, w, 5] (see `reference.surround_planes`).
     start, end
         Share of the clip level where a value starts to be doubted, and from where on it is not believed at all.
     """
@@ -81,7 +80,13 @@ def analyse(proxy: Frame, neutral: tuple[float, float, float]) -> HighlightFacts
     logs = np.log(np.stack([balanced[..., 0] / balanced[..., 1], balanced[..., 2] / balanced[..., 1]], 2))
     weight = smoothstep(0.2, 0.6, top) * (1.0 - smoothstep(start - 0.08, start, top))
     surround = push_pull(np.clip(logs, -1.5, 1.5).astype(np.float32), weight.astype(np.float32))
-    return HighlightFacts(surround, start, end)
+    return HighlightFacts(surround_planes(surround), start, end)
+
+
+def inverse_clip_nodes(frame: Frame) -> Floats:
+    """1 / value of a clipped pixel at the nodes of `Frame.gain`, float32 [gh, gw, 3]."""
+    gain = np.ones((2, 2, 3), np.float32) if frame.gain is None else frame.gain
+    return np.ascontiguousarray(np.broadcast_to(1 / (gain * np.float32(frame.saturation)), (*gain.shape[:2], 3)))
 
 
 def apply(
@@ -93,12 +98,14 @@ def apply(
 ) -> Frame:
     """CAMERA_RGB with clipped channels rebuilt; values may then exceed saturation.
 
-    `surround` is `facts.surround` sampled at every pixel, [H, W, 2]. The noise model is kept: what is rebuilt has the
+    `surround` is `facts.surround` sampled at every pixel, [H, W, 5]. The noise model is kept: what is rebuilt has the
     noise of the channels it was made from. Cost O(H W).
     """
     frame.require(Domain.CAMERA_RGB)
     if params is not None and not params.reconstruct:
         return frame
-    clip = np.broadcast_to(np.float32(frame.saturation * frame.gain_at_full_size()), frame.pixels.shape)
+    clip = 1 / sample_gain_grid(
+        inverse_clip_nodes(frame), np.arange(frame.shape[0]) + 0.5, np.arange(frame.shape[1]) + 0.5
+    )
     pixels = reconstruct(frame.pixels, clip, np.float32(neutral), surround, facts.start, facts.end)
     return frame.replaced(pixels=pixels)

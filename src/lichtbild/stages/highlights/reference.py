@@ -28,7 +28,7 @@ def reconstruct(
     neutral
         [3], camera RGB of white, green = 1.
     surround
-        [H, W, 2], ln(r/g) and ln(b/g) of the surroundings, white-balanced.
+        [H, W, 5], see `surround_planes`.
     start, end
         Doubt, as share of `clip` (see `HighlightFacts`).
 
@@ -42,18 +42,30 @@ def reconstruct(
     w = np.maximum(camera_rgb, 0) / neutral
     share = camera_rgb / clip
     doubt = smoothstep(start, end, share)
-    rho = np.stack([np.exp(surround[..., 0]), np.ones_like(surround[..., 0]), np.exp(surround[..., 1])], 2)
+    rho = np.stack([surround[..., 0], np.ones_like(surround[..., 0]), surround[..., 1]], 2)
     out = np.empty_like(w)
     for c, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
         ahead, behind = w[..., i] * rho[..., j], w[..., j] * rho[..., i]
-        disagreement = 8 * (ahead - behind) / (ahead + behind + 1e-6)
-        trust = 1 / (1 + disagreement**2)
-        low, high = (0.85, 1.1) if c == 1 else (0.6, 1.8)
-        relation = np.clip(rho[..., c] / np.sqrt(rho[..., i] * rho[..., j]), low, high)
-        guess = np.sqrt(w[..., i] * w[..., j]) * (1 + trust * (relation - 1))
+        disagreement = 8 * (ahead - behind) / (ahead + behind + np.float32(1e-6))
+        trust = (1 - doubt[..., i]) * (1 - doubt[..., j]) / (1 + disagreement**2)
+        # A partner that is clipped itself is at least as bright as the other.
+        brighter = np.maximum(w[..., i], w[..., j])
+        one = w[..., i] + doubt[..., i] * (brighter - w[..., i])
+        two = w[..., j] + doubt[..., j] * (brighter - w[..., j])
+        guess = np.sqrt(one * two) * (1 + trust * (surround[..., 2 + c] - 1))
         out[..., c] = w[..., c] + doubt[..., c] * np.maximum(guess - w[..., c], 0)
     top = out.max(axis=2)
     fade = np.median(doubt, axis=2) * smoothstep(0.4, 1.0, share.min(axis=2))
     out += fade[..., None] * (top[..., None] - out)
     # Negative values (noise around black) pass as they are.
     return np.asarray(np.where(camera_rgb < 0, camera_rgb, out * neutral), np.float32)
+
+
+def surround_planes(log_ratios: Floats) -> Floats:
+    """From ln(r/g), ln(b/g) [h, w, 2] of the surroundings: r/g, b/g, and for each channel its relation to the
+    geometric mean of the others, held within what keeps a guess plausible (green least of all may leave the middle);
+    float32 [h, w, 5]."""
+    r, b = log_ratios[..., 0], log_ratios[..., 1]
+    relations = [np.clip(np.exp(r - b / 2), 0.6, 1.8), np.clip(np.exp(-(r + b) / 2), 0.85, 1.1)]
+    relations.append(np.clip(np.exp(b - r / 2), 0.6, 1.8))
+    return np.ascontiguousarray(np.stack([np.exp(r), np.exp(b), *relations], 2), np.float32)

@@ -14,19 +14,22 @@ import numpy.typing as npt
 from lichtbild.core import native
 from lichtbild.core.corrections import FixVignetteRadial, GainMap, Opcode, TrimBounds
 from lichtbild.core.domain import Domain
-from lichtbild.core.errors import DomainError, ShapeError
+from lichtbild.core.errors import DomainError, MetadataError, ShapeError
 from lichtbild.core.frame import GAIN_STEP_PX, Frame
 from lichtbild.core.noise import NoiseModel
 from lichtbild.core.params import Params, param
 from lichtbild.stages.lens import resampling
 from lichtbild.stages.lens.geometry import Chain, bilinear, is_warp
 from lichtbild.stages.linearise import apply_linear
+from lichtbild.stages.linearise.levels import trimmed_crop
+from lichtbild.stages.linearise.validity import sound_ops
 
 __all__ = ["LensParams", "correct"]
 
 Floats = npt.NDArray[np.float32]
 # Nodes of a GainMap nearer than this are not followed by the 16-px grid of the resampling: such maps are applied apart.
 MIN_SPACING_PX = 64
+LARGEST_PX = 4e6  # of a displacement: in 1/256 px it fits 31 bits
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,12 @@ def correct(frame: Frame, params: LensParams | None = None) -> Frame:
         raise ShapeError("a picture of one row or column has no lens", where=frame.info.name)
     if params is not None and not params.geometry:
         ops = tuple(op for op in ops if not is_warp(op))
+    ops, left_out = sound_ops(ops, frame.info.name)
     for part in parts(ops, frame.shape):
         frame = resampled(frame, part) if any(is_warp(op) for op in part) else apply_linear(frame, part)
-    return frame.with_info(opcodes=dataclasses.replace(frame.info.opcodes, after_demosaic=()))
+    return frame.with_info(
+        opcodes=dataclasses.replace(frame.info.opcodes, after_demosaic=()), reasons=(*frame.info.reasons, *left_out)
+    )
 
 
 def parts(ops: tuple[Opcode, ...], shape: tuple[int, int]) -> list[list[Opcode]]:
@@ -111,11 +117,18 @@ def _fits_resampling(op: Opcode, shape: tuple[int, int]) -> bool:
 def resampled(frame: Frame, ops: list[Opcode]) -> Frame:
     """One resampling for `ops`; noise, gain and n_effective go along."""
     chain = Chain.of(ops, frame.shape)
-    grid = chain.grid()
+    with np.errstate(all="ignore"):
+        grid = chain.grid()
+    if not np.all(np.abs(grid) < LARGEST_PX):  # nor if a number is none
+        raise MetadataError("the lens corrections lead nowhere", where=frame.info.name)
     pixels = _at_least_six(frame.pixels)
-    flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    if flat.size >= 2**31:
+        raise ShapeError(
+            f"{frame.shape[0]} x {frame.shape[1]} px are too many for one resampling", where=frame.info.name
+        )
     out = np.empty((chain.shape[0], chain.shape[1] * 3), np.float32)
-    native.call("lens_warp", flat, grid, *resampling.tables(), out)
+    native.call("lens_warp", flat, pixels.shape[1], pixels.shape[0], grid, *resampling.tables(), out)
     n = frame.n_effective
     if isinstance(n, np.ndarray):
         values = np.ascontiguousarray(n, np.float32)
@@ -124,7 +137,7 @@ def resampled(frame: Frame, ops: list[Opcode]) -> Frame:
     info = dataclasses.replace(frame.info, shape=chain.shape)
     for op, _ in chain.steps:
         if isinstance(op, TrimBounds) and info.default_crop is not None:
-            info = dataclasses.replace(info, default_crop=_cut(info.default_crop, op))
+            info = dataclasses.replace(info, default_crop=trimmed_crop(info.default_crop, op))
     return frame.replaced(
         pixels=out.reshape(*chain.shape, 3),
         info=info,
@@ -164,11 +177,3 @@ def _resampled_gain(gain: Floats | None, chain: Chain, grid: Floats) -> Floats |
         from_x = x + grid[1:-1, 1:-1, plane, 0]
         nodes[:, :, plane] = own[:, :, plane] * bilinear(old, from_y / GAIN_STEP_PX, from_x / GAIN_STEP_PX)
     return nodes
-
-
-def _cut(crop: tuple[int, int, int, int], op: TrimBounds) -> tuple[int, int, int, int] | None:
-    top, left = max(crop[0], op.top), max(crop[1], op.left)
-    bottom, right = min(crop[0] + crop[2], op.bottom), min(crop[1] + crop[3], op.right)
-    if bottom <= top or right <= left:
-        return None
-    return top - op.top, left - op.left, bottom - top, right - left

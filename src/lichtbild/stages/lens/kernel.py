@@ -34,11 +34,13 @@ def rounded(displacement):
 
 @hl.generator(name="lens_warp")
 class LensWarp:
-    """pixels float32 [H, W * 3]; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]: displacement x and y in px and
-    gain at output position (16 (i - 1), 16 (j - 1)); weights across float32 [11 * 256, 16] (zeros between the taps) and
-    down [11 * 256, 6] -> float32 [h, w * 3]."""
+    """pixels float32 [H * W * 3], W, H; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]: displacement x and y in
+    px and gain at output position (16 (i - 1), 16 (j - 1)); weights across float32 [11 * 256, 16] (zeros between the
+    taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
 
-    pixels = hl.InputBuffer(hl.Float(32), 2)
+    pixels = hl.InputBuffer(hl.Float(32), 1)
+    width = hl.InputScalar(hl.Int(32))
+    height = hl.InputScalar(hl.Int(32))
     grid = hl.InputBuffer(hl.Float(32), 4)
     across = hl.InputBuffer(hl.Float(32), 2)
     down = hl.InputBuffer(hl.Float(32), 2)
@@ -46,7 +48,6 @@ class LensWarp:
 
     def generate(self):
         g = self
-        width, height = g.pixels.dim(0).extent() // 3, g.pixels.dim(1).extent()
 
         # The grid at row y, then at pixel x.
         nodes, ty = hl.Func("nodes"), (hl.f32(y % STEP) + hl.f32(0.5)) / hl.f32(STEP)
@@ -60,23 +61,24 @@ class LensWarp:
             return curved(*four, tx) if is_curved else four[1] + (four[2] - four[1]) * tx
 
         place, gain = hl.Func("place"), hl.Func("gain")
-        left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), width)
-        top, row_down = window(y * PHASES + rounded(at_pixel(DY, True)), height)
-        place[x, y, c] = (left * 3 + c, row_across, top, row_down)
+        left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), g.width)
+        top, row_down = window(y * PHASES + rounded(at_pixel(DY, True)), g.height)
+        place[x, y, c] = ((top * g.width + left) * 3 + c, row_across, row_down)
         gain[x, y, c] = at_pixel(GAIN, False)
 
         # Six rows weighted down, then across: the lanes k are floats of one row, so that every load is contiguous. What
         # `window` returns is held inside already.
         weighed = hl.Func("weighed")
         rows = (2 * TAPS - 1) * PHASES - 1
-        limits = ((width - TAPS) * 3 + 2, rows, height - TAPS, rows)
+        row_floats = g.width * 3
+        limits = ((g.height - TAPS + 1) * row_floats - LANES, rows, rows)
         here = (f // 3, y, f % 3)
-        first, row_across, top, row_down = (
+        first, row_across, row_down = (
             hl.unsafe_promise_clamped(place[here][n], 0, limit) for n, limit in enumerate(limits)
         )
         column = hl.f32(0)
         for n in range(TAPS):
-            column += g.down[n, row_down] * g.pixels[first + k, top + n]
+            column += g.down[n, row_down] * g.pixels[first + n * row_floats + k]
         weighed[k, f, y] = column * (g.across[k, row_across] * gain[here])
 
         total, lane = hl.Func("total"), hl.RDom([(0, LANES)], "lane")

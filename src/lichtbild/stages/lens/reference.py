@@ -11,24 +11,24 @@ Floats = npt.NDArray[np.float32]
 STEP = 16
 
 
-def lens_warp(pixels: Floats, grid: Floats, across: Floats, down: Floats, out: Floats) -> None:
-    """Same arguments as the kernel: pixels [H, W * 3], grid [.., .., 3, 3], the two weight tables (unused: the weights
-    are taken from their definition), out [h, w, 3], written in place."""
-    height, width = pixels.shape[0], pixels.shape[1] // 3
+def lens_warp(pixels: Floats, width: int, height: int, grid: Floats, across: Floats, down: Floats, out: Floats) -> None:
+    """Same arguments as the kernel: pixels [H * W * 3], grid [.., .., 3, 3], the two weight tables (unused: the weights
+    are taken from their definition), out [h, w * 3], written in place."""
+    shape = (out.shape[0], out.shape[1] // 3)
     weights = taps()
     for plane in range(3):
         source = pixels.reshape(height, width, 3)[:, :, plane].astype(np.float64)
-        dx, dy, gain = (at_pixels(grid[:, :, plane, value].astype(np.float64), out.shape[:2], value < 2)
+        dx, dy, gain = (at_pixels(grid[:, :, plane, value].astype(np.float64), shape, value < 2)
                         for value in range(3))  # fmt: skip
-        x = np.arange(out.shape[1]) * PHASES + np.floor(dx * PHASES + 0.5).astype(np.intp)
-        y = np.arange(out.shape[0])[:, None] * PHASES + np.floor(dy * PHASES + 0.5).astype(np.intp)
-        total = np.zeros(out.shape[:2])
+        x = np.arange(shape[1]) * PHASES + np.floor(dx * PHASES + 0.5).astype(np.intp)
+        y = np.arange(shape[0])[:, None] * PHASES + np.floor(dy * PHASES + 0.5).astype(np.intp)
+        total = np.zeros(shape)
         for n in range(TAPS):
             row = np.clip((y >> 8) - 2 + n, 0, height - 1)  # the border's pixel repeats
             for m in range(TAPS):
                 column = np.clip((x >> 8) - 2 + m, 0, width - 1)
                 total += weights[y & 255, n] * weights[x & 255, m] * source[row, column]
-        out[:, :, plane] = total * gain
+        out[:, plane::3] = total * gain
 
 
 def at_pixels(nodes: npt.NDArray[np.float64], shape: tuple[int, int], is_curved: bool) -> npt.NDArray[np.float64]:

@@ -27,13 +27,16 @@ from lichtbild.core.corrections import (
 )
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import MetadataError, ShapeError
-from lichtbild.core.frame import Frame, FrameInfo, Levels, sample_gain_grid
+from lichtbild.core.frame import Frame, FrameInfo, sample_gain_grid
 from lichtbild.stages.linearise import bad_pixels, spatial_gain, value_ops
+from lichtbild.stages.linearise.levels import from_levels, level_arrays, through_table, trimmed_crop, trimmed_levels
 from lichtbild.stages.linearise.spatial_gain import Layer
+from lichtbild.stages.linearise.validity import sound_ops
 
 __all__ = ["apply_linear", "linearise"]
 
 Array = npt.NDArray[Any]
+LARGEST_PRODUCT = 1e30
 
 
 def linearise(frame: Frame) -> Frame:
@@ -64,12 +67,21 @@ def linearise(frame: Frame) -> Frame:
     """
     frame.require(Domain.MOSAIC, Domain.CAMERA_RGB)
     work = _Work.of(frame)
-    for op in frame.info.opcodes.on_stored:
-        work = _on_stored(work, op)
-    for op in frame.info.opcodes.on_linear:
-        work = _on_linear(work, op)
-    left = OpcodeLists(after_demosaic=frame.info.opcodes.after_demosaic)
-    return _finished(frame, _settled(work), dataclasses.replace(work.info, levels=None, opcodes=left))
+    on_stored, left_out = sound_ops(frame.info.opcodes.on_stored, frame.info.name)
+    on_linear, also_left_out = sound_ops(frame.info.opcodes.on_linear, frame.info.name)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for op in on_stored:
+            work = _on_stored(work, op)
+        for op in value_ops.planes_together(on_linear):
+            work = _on_linear(work, op)
+        work = _settled(work)
+    info = dataclasses.replace(
+        work.info,
+        levels=None,
+        opcodes=OpcodeLists(after_demosaic=frame.info.opcodes.after_demosaic),
+        reasons=(*frame.info.reasons, *left_out, *also_left_out),
+    )
+    return _finished(frame, work, info)
 
 
 def apply_linear(frame: Frame, ops: Sequence[Opcode]) -> Frame:
@@ -85,20 +97,25 @@ def apply_linear(frame: Frame, ops: Sequence[Opcode]) -> Frame:
     As `linearise`; `info.opcodes` is left as it is.
     """
     work = _Work.of(frame)
-    for op in ops:
-        work = _on_linear(work, op)
-    return _finished(frame, _settled(work), work.info)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for op in value_ops.planes_together(ops):
+            work = _on_linear(work, op)
+        work = _settled(work)
+    return _finished(frame, work, work.info)
 
 
 def _finished(frame: Frame, work: _Work, info: FrameInfo) -> Frame:
     info = dataclasses.replace(info, shape=work.shape)
+    sound = work.gain is None or np.all(np.isfinite(work.gain) & (np.abs(work.gain) < LARGEST_PRODUCT))
+    if not sound or (work.is_changed and not np.all(np.isfinite(work.pixels))):
+        raise MetadataError("the opcodes together leave no picture", where=info.name)
     gain = None if work.gain is None else _frame_gain(work.gain, frame.domain, info.cfa)
     return frame.replaced(pixels=work.pixels, info=info, gain=gain, n_effective=work.n_effective)
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """A frame on its way: stored or linear, a gain to apply yet, and all gains so far [nv, nh, 4 sites or 3 planes]."""
+    """A frame on its way: stored or linear, a gain to apply yet, and all gains so far [nv, nh, sites or planes]."""
 
     pixels: Array
     info: FrameInfo
@@ -106,6 +123,8 @@ class _Work:
     n_effective: Any
     pending: Layer | None = None
     gain: npt.NDArray[np.float64] | None = None
+    is_own: bool = False  # made here, so that it may be written to
+    is_changed: bool = False
 
     @classmethod
     def of(cls, frame: Frame) -> _Work:
@@ -123,8 +142,12 @@ class _Work:
         return (self.pixels.shape[0], self.pixels.shape[1])
 
     @property
+    def cell(self) -> int:
+        return spatial_gain.cell_px(self.info.cfa)
+
+    @property
     def n_gain(self) -> int:
-        return spatial_gain.N_SITES if self.pixels.ndim == 2 else self.pixels.shape[2]
+        return self.cell**2 if self.pixels.ndim == 2 else self.pixels.shape[2]
 
     def having(self, **changes: Any) -> _Work:
         return dataclasses.replace(self, **changes)
@@ -156,7 +179,7 @@ def _on_stored(work: _Work, op: Opcode) -> _Work:
     if work.pixels.dtype != np.float32:
         highest = np.iinfo(work.pixels.dtype).max
         values = np.clip(np.rint(values), 0, highest).astype(work.pixels.dtype)
-    return work.having(pixels=values, gain=_multiplied(work.gain, _nodes(work, op)))
+    return work.having(pixels=values, is_changed=True, gain=_multiplied(work.gain, _nodes(work, op)))
 
 
 def _on_linear(work: _Work, op: Opcode) -> _Work:
@@ -172,9 +195,9 @@ def _on_linear(work: _Work, op: Opcode) -> _Work:
         return _trimmed(work, op)
     if isinstance(op, FixBadPixelsConstant | FixBadPixelsList):
         return _bad_fixed(work, op)
-    values = work.pixels.copy()
+    values = work.pixels if work.is_own else work.pixels.copy()
     value_ops.apply(op, values, work.info.name)
-    return work.having(pixels=values, gain=_multiplied(work.gain, nodes))
+    return work.having(pixels=values, is_own=True, is_changed=True, gain=_multiplied(work.gain, nodes))
 
 
 def _multiplied(a: npt.NDArray[np.float64] | None, b: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
@@ -188,7 +211,7 @@ def _layer(work: _Work, op: Opcode) -> Layer | None:
     if not isinstance(op, GainMap):
         return None
     chosen = _places(work, op)
-    return None if chosen is None else spatial_gain.gain_map_layer(op, work.pixels.shape, chosen)
+    return None if chosen is None else spatial_gain.gain_map_layer(op, work.pixels.shape, chosen, work.cell)
 
 
 def _places(work: _Work, op: GainMap) -> dict[int, int] | None:
@@ -198,12 +221,12 @@ def _places(work: _Work, op: GainMap) -> dict[int, int] | None:
         if not spatial_gain.is_whole(area, work.shape) or area.row_pitch != 1 or area.column_pitch != 1:
             return None
         return {c: c for c in range(area.plane, min(area.plane + area.n_planes, work.pixels.shape[2]))}
-    sites = spatial_gain.sites_of(area, work.shape)
+    sites = spatial_gain.sites_of(area, work.shape, work.cell)
     return None if sites is None else {s: 0 for s in sites if area.plane == 0}
 
 
 def _nodes(work: _Work, op: Opcode) -> npt.NDArray[np.float64] | None:
-    """The gain of `op` at the nodes of the 16-px grid, float64 [nv, nh, 4 sites or 3 planes]; None if it is no gain."""
+    """The gain of `op` at the nodes of the 16-px grid, float64 [nv, nh, sites or planes]; None if it is no gain."""
     shape, n = work.shape, work.n_gain
     v, h = spatial_gain.node_positions(shape[0]), spatial_gain.node_positions(shape[1])
     if isinstance(op, FixVignetteRadial):
@@ -228,16 +251,16 @@ def _settled(work: _Work) -> _Work:
     if work.is_linear:
         if work.pending is None:
             return work
-        return work.having(pixels=_times_layer(work.pixels, work.pending), pending=None)
+        return work.having(pixels=_times_layer(work.pixels, work.pending), pending=None, is_own=True)
     levels = work.info.levels
     assert levels is not None
     arguments = level_arrays(levels, work.pixels.shape, work.info.name)
-    stored = _through_table(work.pixels, levels)
+    stored = through_table(work.pixels, levels)
     if stored.dtype == np.float32:
         pixels = from_levels(stored, *arguments)
         if work.pending is not None:
             pixels = _times_layer(pixels, work.pending)
-        return work.having(pixels=pixels, is_linear=True, pending=None)
+        return work.having(pixels=pixels, is_linear=True, pending=None, is_own=True)
     flat = np.ascontiguousarray(stored, np.uint16).reshape(stored.shape[0], -1)
     out = np.empty(flat.shape, np.float32)
     if work.pending is None:
@@ -245,7 +268,7 @@ def _settled(work: _Work) -> _Work:
     else:
         layer = work.pending
         native.call("linearise_gain_u16", flat, *arguments, layer.maps, layer.row, layer.weight, out)
-    return work.having(pixels=out.reshape(stored.shape), is_linear=True, pending=None)
+    return work.having(pixels=out.reshape(stored.shape), is_linear=True, pending=None, is_own=True)
 
 
 def _times_layer(pixels: npt.NDArray[np.float32], layer: Layer) -> npt.NDArray[np.float32]:
@@ -253,56 +276,6 @@ def _times_layer(pixels: npt.NDArray[np.float32], layer: Layer) -> npt.NDArray[n
     out = np.empty(flat.shape, np.float32)
     native.call("spatial_gain_f32", flat, layer.maps, layer.row, layer.weight, out)
     return out.reshape(pixels.shape)
-
-
-def _through_table(stored: Array, levels: Levels) -> Array:
-    if levels.table is None or stored.dtype == np.float32:
-        return stored
-    return np.take(levels.table, stored, mode="clip")
-
-
-def level_arrays(
-    levels: Levels, shape: tuple[int, ...], where: str
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """What the kernels need: black [repeat rows, W * C], black delta a row [H], scale [W * C].
-
-    The scale of a plane is 1 / (white - its largest black) (DNG 1.7.1, chapter 5).
-
-    Raises
-    ------
-    MetadataError
-        If a delta has the wrong length, or white is not above black.
-    """
-    height, width = shape[:2]
-    planes = 1 if len(shape) == 2 else shape[2]
-    black = np.asarray(levels.black, np.float32)
-    if black.ndim != 3 or black.size == 0 or black.shape[2] not in (1, planes):
-        raise MetadataError(f"black levels of shape {list(black.shape)} do not fit {planes} planes", where=where)
-    black = np.broadcast_to(black, (*black.shape[:2], planes))
-    delta_v = (
-        np.zeros(height, np.float32) if levels.black_delta_v is None else np.asarray(levels.black_delta_v, np.float32)
-    )
-    delta_h = (
-        np.zeros(width, np.float32) if levels.black_delta_h is None else np.asarray(levels.black_delta_h, np.float32)
-    )
-    if delta_v.shape != (height,) or delta_h.shape != (width,):
-        raise MetadataError("black level deltas do not fit the image", where=where, hint="check BlackLevelDeltaH and V")
-    per_row = black[:, np.arange(width) % black.shape[1], :] + delta_h[None, :, None]
-    white = np.asarray(levels.white if len(levels.white) == planes else levels.white[:1] * planes, np.float64)
-    room = white - (black.max(axis=(0, 1)) + float(delta_v.max()) + float(delta_h.max()))
-    if not np.all(np.isfinite(room)) or np.any(room <= 0) or not np.all(np.isfinite(per_row)):
-        raise MetadataError(f"white level {levels.white} is not above black", where=where, hint="check WhiteLevel")
-    scale = np.tile((1 / room).astype(np.float32), width)
-    return np.ascontiguousarray(per_row.reshape(black.shape[0], -1)), np.ascontiguousarray(delta_v), scale
-
-
-def from_levels(
-    stored: Array, black: npt.NDArray[np.float32], delta_v: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """(stored - black) * scale in NumPy, for numbers the kernels do not take."""
-    flat = stored.reshape(stored.shape[0], -1)
-    rows = np.arange(flat.shape[0]) % black.shape[0]
-    return np.asarray((flat - black[rows] - delta_v[:, None]) * scale, np.float32).reshape(stored.shape)
 
 
 def _trimmed(work: _Work, op: TrimBounds) -> _Work:
@@ -317,8 +290,8 @@ def _trimmed(work: _Work, op: TrimBounds) -> _Work:
         work.info,
         shape=(op.bottom - op.top, op.right - op.left),
         cfa=None if work.info.cfa is None else work.info.cfa.shifted(op.top, op.left),
-        levels=None if work.info.levels is None else _trimmed_levels(work.info.levels, op),
-        default_crop=None if work.info.default_crop is None else _trimmed_crop(work.info.default_crop, op),
+        levels=None if work.info.levels is None else trimmed_levels(work.info.levels, op),
+        default_crop=None if work.info.default_crop is None else trimmed_crop(work.info.default_crop, op),
     )
     n = work.n_effective
     gain = None
@@ -327,30 +300,15 @@ def _trimmed(work: _Work, op: TrimBounds) -> _Work:
         h = spatial_gain.node_positions(info.shape[1]) + op.left
         gain = sample_gain_grid(work.gain.astype(np.float32), v, h).astype(np.float64)
         if work.pixels.ndim == 2:  # the sites of the cut image are others
-            gain = gain[:, :, [2 * ((r + op.top) % 2) + (c + op.left) % 2 for r in (0, 1) for c in (0, 1)]]
+            cell = work.cell
+            order = [cell * ((r + op.top) % cell) + (c + op.left) % cell for r in range(cell) for c in range(cell)]
+            gain = gain[:, :, order]
     return work.having(
         pixels=np.ascontiguousarray(work.pixels[rows, columns]),
         info=info,
         gain=gain,
         n_effective=np.ascontiguousarray(n[rows, columns]) if isinstance(n, np.ndarray) else n,
     )
-
-
-def _trimmed_levels(levels: Levels, op: TrimBounds) -> Levels:
-    return dataclasses.replace(
-        levels,
-        black=np.roll(levels.black, (-op.top, -op.left), axis=(0, 1)),
-        black_delta_v=None if levels.black_delta_v is None else levels.black_delta_v[op.top : op.bottom],
-        black_delta_h=None if levels.black_delta_h is None else levels.black_delta_h[op.left : op.right],
-    )
-
-
-def _trimmed_crop(crop: tuple[int, int, int, int], op: TrimBounds) -> tuple[int, int, int, int] | None:
-    top, left = max(crop[0], op.top), max(crop[1], op.left)
-    bottom, right = min(crop[0] + crop[2], op.bottom), min(crop[1] + crop[3], op.right)
-    if bottom <= top or right <= left:
-        return None
-    return top - op.top, left - op.left, bottom - top, right - left
 
 
 def _bad_fixed(work: _Work, op: FixBadPixelsConstant | FixBadPixelsList) -> _Work:

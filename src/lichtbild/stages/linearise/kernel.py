@@ -9,8 +9,8 @@ LANES = 16
 def gain(maps, row, weight):
     """Gain of pixel (x, y): maps are spread along the row beforehand, so only two rows of nodes are mixed here.
 
-    Nothing is gathered and no site of the 2x2 cell is selected: a mosaic has maps for even and for odd rows, their
-    columns interleaved."""
+    Nothing is gathered and no site of the 2x2 cell is selected: there are maps for every row of a cell, their columns
+    interleaved."""
     parity = y % maps.dim(2).extent()
     j = hl.clamp(row[y], 0, maps.dim(1).extent() - 2)
     upper, lower = maps[x, j, parity], maps[x, j + 1, parity]
@@ -46,7 +46,7 @@ class LineariseU16:
 
 @hl.generator(name="linearise_gain_u16")
 class LineariseGainU16:
-    """As linearise_u16, times a gain: maps float32 [1 or 2, n, W] (for all, or even and odd rows); pixel row y lies
+    """As linearise_u16, times a gain: maps float32 [rows of a cell, n, W]; pixel row y lies
     `weight[y]` (float32 [H]) of the way from node row `row[y]` (int32 [H]) to the next."""
 
     stored = hl.InputBuffer(hl.UInt(16), 2)

@@ -13,7 +13,6 @@ from lichtbild.core.corrections import Area, FixVignetteRadial, GainMap
 from lichtbild.core.frame import GAIN_STEP_PX
 
 Floats = npt.NDArray[np.float32]
-N_SITES = 4  # of a 2x2 cell, row by row
 
 
 def n_nodes(length_px: int) -> int:
@@ -21,43 +20,47 @@ def n_nodes(length_px: int) -> int:
     return -(-length_px // GAIN_STEP_PX) + 1
 
 
-def map_weights(relative: npt.NDArray[np.float64], origin: float, spacing: float, n: int) -> npt.NDArray[np.float64]:
-    """Bilinear weights [len(relative), n] of a map's nodes at relative image positions; constant beyond its ends."""
-    weights = np.zeros((relative.size, n))
+def _between(
+    values: npt.NDArray[np.floating], relative: npt.NDArray[np.float64], origin: float, spacing: float
+) -> npt.NDArray[np.float64]:
+    """Linear samples [len(relative), m] of a map's nodes [n, m] at relative image positions; constant beyond its ends.
+
+    By index and not as a product of matrices: a BLAS would wake its threads for nothing."""
+    n = values.shape[0]
     at = np.clip((relative - origin) / spacing, 0, n - 1) if n > 1 else np.zeros(relative.size)
     low = np.minimum(at.astype(np.intp), max(n - 2, 0))
-    rows = np.arange(relative.size)
-    np.add.at(weights, (rows, low), 1 - (at - low))
-    np.add.at(weights, (rows, np.minimum(low + 1, n - 1)), at - low)
-    return weights
+    part = (at - low)[:, None]
+    return np.asarray(values[low] * (1 - part) + values[np.minimum(low + 1, n - 1)] * part, np.float64)
 
 
-def _node_weights(length_px: int, origin: float, spacing: float, n: int) -> npt.NDArray[np.float64]:
-    """`map_weights` at the nodes of the 16-px grid. The node beyond the edge continues the line to the edge itself, so
-    that the last pixels are exact although the map ends there."""
-    nodes = np.arange(n_nodes(length_px)) * float(GAIN_STEP_PX)
-    weights = map_weights(np.minimum(nodes, length_px) / length_px, origin, spacing, n)
+def _at_nodes(
+    values: npt.NDArray[np.floating], length_px: int, origin: float, spacing: float
+) -> npt.NDArray[np.float64]:
+    """Samples of a map's nodes at the nodes of the 16-px grid. The node beyond the edge continues the line to the edge
+    itself, so that the last pixels are exact although the map ends there."""
+    nodes = node_positions(length_px)
+    samples = _between(values, np.minimum(nodes, length_px) / length_px, origin, spacing)
     inside = length_px - nodes[-2]
-    weights[-1] = weights[-2] + (weights[-1] - weights[-2]) * (GAIN_STEP_PX / inside)
-    return weights
+    samples[-1] = samples[-2] + (samples[-1] - samples[-2]) * (GAIN_STEP_PX / inside)
+    return samples
+
+
+def _map_plane(op: GainMap, map_plane: int) -> npt.NDArray[np.float64]:
+    return op.gain[:, :, min(map_plane, op.gain.shape[2] - 1)].astype(np.float64)
 
 
 def gain_map_nodes(op: GainMap, shape: tuple[int, int], map_plane: int) -> npt.NDArray[np.float64]:
     """Gain of one plane of a map at the nodes of the grid of an image of `shape`, [n_nodes(H), n_nodes(W)]."""
-    plane = op.gain[:, :, min(map_plane, op.gain.shape[2] - 1)].astype(np.float64)
-    v = _node_weights(shape[0], op.origin_v, op.spacing_v, plane.shape[0])
-    h = _node_weights(shape[1], op.origin_h, op.spacing_h, plane.shape[1])
-    return np.asarray(v @ plane @ h.T)
+    rows = _at_nodes(_map_plane(op, map_plane), shape[0], op.origin_v, op.spacing_v)
+    return _at_nodes(rows.T, shape[1], op.origin_h, op.spacing_h).T
 
 
 def gain_map_at(
     op: GainMap, shape: tuple[int, int], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], map_plane: int
 ) -> Floats:
     """Exact gain of one plane of a map at pixel centres, float32 [len(rows), len(columns)]."""
-    plane = op.gain[:, :, min(map_plane, op.gain.shape[2] - 1)].astype(np.float64)
-    v = map_weights((rows + 0.5) / shape[0], op.origin_v, op.spacing_v, plane.shape[0])
-    h = map_weights((columns + 0.5) / shape[1], op.origin_h, op.spacing_h, plane.shape[1])
-    return np.asarray(v @ plane @ h.T, np.float32)
+    across = _between(_map_plane(op, map_plane).T, (columns + 0.5) / shape[1], op.origin_h, op.spacing_h).T
+    return np.asarray(_between(across, (rows + 0.5) / shape[0], op.origin_v, op.spacing_v), np.float32)
 
 
 def vignette_gain(
@@ -90,15 +93,20 @@ def is_whole(area: Area, shape: tuple[int, int]) -> bool:
     )
 
 
-def sites_of(area: Area, shape: tuple[int, int]) -> list[int] | None:
-    """Which of the four sites of every 2x2 cell `area` covers completely; None where it does not fit that lattice."""
+def cell_px(cfa: Cfa | None) -> int:
+    """Side of the square cell that the colours of a mosaic repeat with; its pixels are the sites, row by row."""
+    return 2 if cfa is None else 2 * cfa.quad
+
+
+def sites_of(area: Area, shape: tuple[int, int], cell: int) -> list[int] | None:
+    """Which sites of every cell `area` covers completely; None where it does not fit that lattice."""
     if area.bottom <= area.top or area.right <= area.left:
-        return [0, 1, 2, 3]
-    if not is_whole(area, shape) or area.row_pitch > 2 or area.column_pitch > 2:
+        return list(range(cell * cell))
+    if not is_whole(area, shape) or cell % area.row_pitch or cell % area.column_pitch:
         return None
-    rows = [0, 1] if area.row_pitch == 1 else [area.top % 2]
-    columns = [0, 1] if area.column_pitch == 1 else [area.left % 2]
-    return [2 * r + c for r in rows for c in columns]
+    rows = range(area.top % area.row_pitch, cell, area.row_pitch)
+    columns = range(area.left % area.column_pitch, cell, area.column_pitch)
+    return [cell * r + c for r in rows for c in columns]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +116,11 @@ class Layer:
     Parameters
     ----------
     maps
-        float32 [1 or 2 row parities, n, W * planes]: gain at every column and at n node rows.
+        float32 [rows of a cell, n, W * planes]: gain at every column and at n node rows, for each row of a cell.
     row, weight
         int32 [H], float32 [H]: pixel row y lies `weight[y]` of the way from node row `row[y]` to the next.
     taken
-        The sites of a 2x2 cell, or planes, that have a gain already.
+        The sites of a cell, or planes, that have a gain already.
     geometry
         What two layers must share to be merged.
     """
@@ -130,7 +138,7 @@ class Layer:
         return dataclasses.replace(self, maps=self.maps * other.maps, taken=self.taken | other.taken)
 
 
-def gain_map_layer(op: GainMap, shape: tuple[int, ...], chosen: dict[int, int]) -> Layer:
+def gain_map_layer(op: GainMap, shape: tuple[int, ...], chosen: dict[int, int], cell: int) -> Layer:
     """The layer of a map for whole sites or planes: `chosen` is {site or plane of the image: plane of the map}."""
     height, width = shape[:2]
     n = op.gain.shape[0]
@@ -140,13 +148,14 @@ def gain_map_layer(op: GainMap, shape: tuple[int, ...], chosen: dict[int, int]) 
         else np.zeros(height)
     )
     row = np.minimum(at.astype(np.int32), max(n - 2, 0)).astype(np.int32)
-    h = map_weights((np.arange(width) + 0.5) / width, op.origin_h, op.spacing_h, op.gain.shape[1])
     n_planes = 1 if len(shape) == 2 else shape[2]
-    maps = np.ones((2 if n_planes == 1 else 1, max(n, 2), width, n_planes), np.float32)
+    maps = np.ones((cell if n_planes == 1 else 1, max(n, 2), width, n_planes), np.float32)
     for place, plane in chosen.items():
-        nodes = op.gain[:, :, min(plane, op.gain.shape[2] - 1)].astype(np.float64) @ h.T
+        own = slice(place % cell, None, cell) if n_planes == 1 else slice(None)
+        columns = (np.arange(width)[own] + 0.5) / width
+        nodes = _between(_map_plane(op, plane).T, columns, op.origin_h, op.spacing_h).T
         if n_planes == 1:
-            maps[place // 2, :, place % 2 :: 2, 0] = nodes[:, place % 2 :: 2]
+            maps[place // cell, :, own, 0] = nodes
         else:
             maps[0, :, :, place] = nodes
     flat = np.ascontiguousarray(maps.reshape(maps.shape[0], maps.shape[1], -1))
@@ -164,21 +173,23 @@ def vignette_layer(op: FixVignetteRadial, shape: tuple[int, ...]) -> Layer:
     weight = ((y % step + 0.5) / step).astype(np.float32)
     maps = np.ascontiguousarray(np.repeat(nodes, n_planes, axis=1)[None])
     row = (y // step).astype(np.int32)
-    return Layer(maps, row, weight, frozenset(range(4)), (-1.0,))
+    return Layer(maps, row, weight, frozenset(range(16)), (-1.0,))
+
+
+def site_colours(cfa: Cfa | None) -> npt.NDArray[np.intp]:
+    """Channel of every site of a cell, [cell * cell]; 0 without a CFA."""
+    if cfa is None:
+        return np.zeros(4, np.intp)
+    return np.repeat(np.repeat(np.array(cfa.colours, np.intp), cfa.quad, axis=0), cfa.quad, axis=1).ravel()
 
 
 def colour_grid(sites: npt.NDArray[np.float64], cfa: Cfa | None) -> Floats:
-    """The grid of `Frame.gain`, float32 [nv, nh, C], from that of the four sites: C = 3 colours, or 1 without a CFA."""
-    if cfa is None or cfa.quad != 1:
-        mean = sites.mean(axis=2, keepdims=True)
-        return np.ascontiguousarray(np.repeat(mean, 1 if cfa is None else 3, axis=2), np.float32)
-    colours = np.array(cfa.colours).ravel()
-    return np.ascontiguousarray(
-        np.stack([sites[:, :, colours == c].mean(axis=2) for c in range(3)], axis=2), np.float32
-    )
+    """The grid of `Frame.gain`, float32 [nv, nh, C], from that of the sites: C = 3 colours, or 1 without a CFA."""
+    colours = site_colours(cfa)
+    planes = [sites[:, :, colours == c].mean(axis=2) for c in range(1 if cfa is None else 3)]
+    return np.ascontiguousarray(np.stack(planes, axis=2), np.float32)
 
 
 def site_grid(gain: Floats, cfa: Cfa | None) -> Floats:
-    """The four sites' grid, float32 [nv, nh, 4], from that of `Frame.gain`."""
-    colours = np.zeros(4, np.intp) if cfa is None or cfa.quad != 1 else np.array(cfa.colours).ravel()
-    return np.ascontiguousarray(gain[:, :, colours], np.float32)
+    """The grid of the sites of a cell, float32 [nv, nh, cell * cell], from that of `Frame.gain`."""
+    return np.ascontiguousarray(gain[:, :, site_colours(cfa)], np.float32)

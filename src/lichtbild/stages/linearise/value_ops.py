@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lichtbild.stages.linearise.spatial_gain import gain_map_at, vignette_gain
 
 Array = npt.NDArray[Any]
 TABLE_MAX = 65535.0
+BAND_ROWS = 32
 
 
 def area_slices(area: Area, shape: tuple[int, int]) -> tuple[slice, slice]:
@@ -27,6 +29,21 @@ def area_slices(area: Area, shape: tuple[int, int]) -> tuple[slice, slice]:
     rows = slice(start(area.top, area.row_pitch), max(0, min(area.bottom, shape[0])), area.row_pitch)
     columns = slice(start(area.left, area.column_pitch), max(0, min(area.right, shape[1])), area.column_pitch)
     return rows, columns
+
+
+def planes_together(ops: Sequence[Opcode]) -> list[Opcode]:
+    """Polynomials of consecutive planes that are the same become one: colour files write them plane by plane."""
+    result: list[Opcode] = []
+    for op in ops:
+        last = result[-1] if result else None
+        if isinstance(op, MapPolynomial) and isinstance(last, MapPolynomial) and last.coefficients == op.coefficients:
+            below = last.area
+            if op.area == dataclasses.replace(below, plane=below.plane + below.n_planes, n_planes=op.area.n_planes):
+                more = dataclasses.replace(below, n_planes=below.n_planes + op.area.n_planes)
+                result[-1] = dataclasses.replace(last, area=more)
+                continue
+        result.append(op)
+    return result
 
 
 def planes_of(area: Area, pixels: Array) -> Iterator[tuple[int, Array]]:
@@ -61,6 +78,14 @@ def apply(op: Opcode, pixels: Array, where: str, unit: float = 1.0) -> None:
     if not isinstance(op, GainMap | MapTable | MapPolynomial | PerRowOrColumn):
         raise MetadataError(f"{type(op).__name__} is not known here", where=where)
     rows, columns = area_slices(op.area, shape)
+    if (
+        isinstance(op, MapPolynomial)
+        and pixels.ndim == 3
+        and op.area.plane == 0
+        and op.area.n_planes >= pixels.shape[2]
+    ):
+        _polynomial(op, pixels[rows, columns], unit)
+        return
     for plane, view in planes_of(op.area, pixels):
         part = view[rows, columns]
         if part.size == 0:
@@ -70,7 +95,7 @@ def apply(op: Opcode, pixels: Array, where: str, unit: float = 1.0) -> None:
         elif isinstance(op, MapTable):
             part[...] = mapped_by_table(part, op.table, unit)
         elif isinstance(op, MapPolynomial):
-            part[...] = np.polynomial.polynomial.polyval(part / unit, op.coefficients) * unit
+            _polynomial(op, part, unit)
         else:
             _rows_or_columns(op, part, rows, columns, where, unit)
 
@@ -88,10 +113,22 @@ def mapped_by_table(values: Array, table: npt.NDArray[np.uint16], unit: float) -
     return np.asarray((inside + beyond) * np.float32(unit / TABLE_MAX), np.float32)
 
 
+def _polynomial(op: MapPolynomial, part: Array, unit: float) -> None:
+    coefficients = np.asarray(op.coefficients, np.float64) * float(unit) ** (1 - np.arange(len(op.coefficients)))
+    scaled = coefficients.astype(np.float32)
+    for top in range(0, part.shape[0], BAND_ROWS):  # bands stay in the cache through all powers
+        band = part[top : top + BAND_ROWS]
+        value = np.full(band.shape, scaled[-1])
+        for k in scaled[-2::-1]:
+            value *= band
+            value += k
+        band[...] = value
+
+
 def _vignette(op: FixVignetteRadial, pixels: Array, shape: tuple[int, int]) -> None:
     x = np.arange(shape[1]) + 0.5
-    for top in range(0, shape[0], 256):  # bands: the gain of the whole picture is never held at once
-        band = pixels[top : top + 256]
+    for top in range(0, shape[0], BAND_ROWS):  # the gain of the whole picture is never held at once
+        band = pixels[top : top + BAND_ROWS]
         gain = vignette_gain(op, shape, np.arange(top, top + band.shape[0]) + 0.5, x).astype(np.float32)
         band *= gain if pixels.ndim == 2 else gain[:, :, None]
 

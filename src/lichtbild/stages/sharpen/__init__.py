@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lichtbild.core import colour_space as cs
 from lichtbild.core.domain import Domain
-from lichtbild.core.frame import Frame
+from lichtbild.core.frame import GAIN_STEP_PX, Frame
 from lichtbild.core.params import Params, param
 from lichtbild.stages.sharpen.reference import sharpening_ratio
 
@@ -22,7 +22,7 @@ class SharpenParams(Params):
     """How far blur is undone."""
 
     amount: float = param(1.0, "0: off, 1: undo the blur as far as the noise allows", low=0.0, high=3.0)
-    radius_px: float = param(0.65, "blur of lens and demosaicing, as sigma of a Gaussian", unit="px", low=0.3, high=2.0)
+    radius_px: float = param(0.55, "blur of lens and demosaicing, as sigma of a Gaussian", unit="px", low=0.3, high=2.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class SharpenFacts:
     beta: float
 
 
-def inverse_filter(radius_px: float, noise_to_signal: float = 0.08) -> npt.NDArray[np.float32]:
+def inverse_filter(radius_px: float, noise_to_signal: float = 0.04) -> npt.NDArray[np.float32]:
     """Centre and three side taps (sum 1 over 7) of the Wiener inverse of a Gaussian blur, least squares in frequency.
 
     `noise_to_signal` bounds the gain: at most 1 / (2 sqrt(noise_to_signal)).
@@ -65,15 +65,35 @@ def analyse(work_noise_alpha: npt.ArrayLike, work_noise_beta: npt.ArrayLike, par
     return SharpenFacts(inverse_filter(params.radius_px), alpha, beta)
 
 
+def noise_nodes(frame: Frame, facts: SharpenFacts) -> npt.NDArray[np.float32]:
+    """Noise of luminance Y in stored pixels, float32 [gh, gw, 2] at the nodes of `Frame.gain` (every 16 px).
+
+    Variance of Y = [0] Y + [1]: the spatial gain of green and n_effective are in them. n_effective is a mean over the
+    16 px around a node, of every fourth pixel.
+    """
+    h, w = (-(-n // GAIN_STEP_PX) + 1 for n in frame.shape)
+    g: npt.NDArray[np.float32] | float = 1.0
+    if frame.gain is not None:
+        g = frame.gain[:h, :w, frame.gain.shape[2] // 2]
+    if isinstance(frame.n_effective, np.ndarray):
+        first = [min(2, n - 1) for n in frame.shape]
+        some = 1 / np.maximum(frame.n_effective[first[0] :: 4, first[1] :: 4], np.float32(1e-3))
+        wanted = [(2, 4 * n - 2 - m) for n, m in zip((h, w), some.shape, strict=True)]
+        some = np.pad(some, [(low, max(high, 0)) for low, high in wanted], mode="edge")[: 4 * h, : 4 * w]
+        share = some.reshape(h, 4, w, 4).mean((1, 3))
+    else:
+        share = np.full((h, w), 1 / max(frame.n_effective, 1e-3), np.float32)
+    return np.ascontiguousarray(np.stack([facts.alpha * g * share, facts.beta * g * g * share], 2), np.float32)
+
+
 def apply(
-    frame: Frame, facts: SharpenFacts, noise_scale: npt.NDArray[np.float32], params: SharpenParams | None = None
+    frame: Frame, facts: SharpenFacts, noise: npt.NDArray[np.float32], params: SharpenParams | None = None
 ) -> Frame:
     """WORK_RGB sharpened in luminance; colour is kept by scaling all channels alike.
 
-    `noise_scale` [H, W, 2]: spatial gain / n_effective and gain^2 / n_effective. Fails on blur wider than three pixels.
-    Cost O(H W).
+    `noise` is `noise_nodes` at every pixel, [H, W, 2]. Fails on blur wider than three pixels. Cost O(H W).
     """
     frame.require(Domain.WORK_RGB)
     params = params or SharpenParams()
-    ratio = sharpening_ratio(frame.pixels, facts.taps, facts.alpha, facts.beta, noise_scale, params.amount)
+    ratio = sharpening_ratio(frame.pixels, facts.taps, noise, params.amount)
     return frame.replaced(pixels=np.asarray(frame.pixels * ratio[..., None], np.float32))

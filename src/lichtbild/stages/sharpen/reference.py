@@ -26,10 +26,8 @@ def _filtered(plane: Floats, taps: Floats, axis: int) -> Floats:
     return np.asarray(out, np.float32)
 
 
-def sharpening_ratio(
-    work_rgb: Floats, taps: Floats, alpha: float, beta: float, noise_scale: Floats, amount: float
-) -> Floats:
-    """Factor [H, W] for every channel.
+def sharpening_ratio(work_rgb: Floats, taps: Floats, noise: Floats, amount: float) -> Floats:
+    """Factor [H, W] for every channel; `noise` [H, W, 2] as of `sharpen.noise_nodes`, at every pixel.
 
     In v = sqrt(Y), where photon noise is even: detail d = inverse filter of v, minus v. Gated by the noise sigma of v
     as d^3 / (d^2 + (gate sigma)^2), then held between the darkest and brightest of the 3 x 3 neighbours and a little
@@ -38,7 +36,7 @@ def sharpening_ratio(
     y = np.maximum(work_rgb @ LUMA, 0)
     v = np.sqrt(y + np.float32(1e-5))
     detail = _filtered(_filtered(v, taps, 1), taps, 0) - v
-    variance = (alpha * y * noise_scale[..., 0] + beta * noise_scale[..., 1]) / (4 * v * v)
+    variance = (y * noise[..., 0] + noise[..., 1]) / (4 * v * v)
     gate = NOISE_GATE**2 * variance + 1e-8
     detail = detail * detail * detail / (detail * detail + gate) * np.float32(amount)
     padded = np.pad(v, 1, mode="edge")

@@ -82,12 +82,11 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
     low, middle, bright, high = np.percentile(log2_y, (2, 50, 95, 98))
     mean = float(np.mean(np.clip(log2_y, middle - 4, middle + 3)))
     skew = float(np.clip((2 * mean - low - high) / max(high - low, 2.0), -1, 1))
-    target = np.log2(MID_GREY) + 0.9 * skew
-    wanted = target - mean
-    # The brightest twentieth resists being pushed more than 3.6 stops above mid grey for the sake of the rest.
-    limit = np.log2(MID_GREY) + 3.6 - float(bright)
-    wanted = min(wanted, max(limit, 0.25 * wanted + 0.75 * limit))
-    return float(np.clip(camera_ev + 0.8 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + 4.0))
+    wanted = np.log2(MID_GREY) + 0.15 + 0.9 * skew - mean
+    # The brightest twentieth should stay within 2.2 stops above mid grey; beyond, it and the rest share the loss.
+    limit = np.log2(MID_GREY) + 2.2 - float(bright)
+    wanted = min(wanted, limit + 0.3 * max(wanted - limit, 0.0))
+    return float(np.clip(camera_ev + 0.85 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + 4.0))
 
 
 def analyse(
@@ -120,7 +119,7 @@ def analyse(
     low, high = np.percentile(log2_y, (1, 99))
     # Compress what does not fit into the six or seven stops that a display shows well.
     spread = float(high - low)
-    keep_share = 1.0 - min(params.local * np.clip((spread - 3.5) / 9.0, 0.08, 0.5), 0.85)
+    keep_share = 1.0 - min(params.local * np.clip((spread - 3.5) / 8.0, 0.08, 0.55), 0.85)
     shaped = local_laplacian(log2_y, 1.2, keep_share, keep_share) if params.local > 0 else log2_y
     base_ev = info.baseline_exposure_ev + 0.7 if camera_ev is None else camera_ev
     exposure = scene_exposure_ev(shaped, base_ev) if params.auto_exposure else base_ev
@@ -129,7 +128,7 @@ def analyse(
     shaped = shaped + np.float32(1.2 * params.highlights) * _bump(stops, 2.5)
     model = as_linear_model(log2_y, shaped - log2_y)
     peak = float(np.percentile(stops, 99.8))
-    white = MID_GREY * 2.0 ** float(np.clip(peak + 0.3, 2.3, 5.5))
+    white = MID_GREY * 2.0 ** float(np.clip(peak, 2.0, 5.5))
     lut = table(white, params.contrast, False)
     return ToneFacts(exposure + params.exposure_ev, model, floor, lut, 1.06 * params.saturation, white, False)
 
@@ -145,16 +144,17 @@ def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bi
     ev = reference.gain_ev(frame.pixels, model, facts.floor) + np.float32(facts.exposure_ev)
     scene = frame.pixels * np.exp2(ev)[..., None]
     to_rgb = reference.display_matrix(space)
-    light = reference.to_display(scene, facts.lut, facts.saturation, to_rgb, display_luma(space), facts.identity)
+    light = reference.to_display(
+        scene, facts.lut, facts.saturation, to_rgb, reference.gamut_chroma(space), facts.identity
+    )
     pixels = light if bits == 32 else reference.encode(light, bits)
     return frame.replaced(pixels=pixels, domain=Domain.DISPLAY_RGB)
 
 
-def display_luma(space: str) -> Floats:
-    """Luminance weights of "srgb" or "p3"."""
-    from lichtbild.core import colour_space as cs
+def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
+    """The kernel's table of matrices, float32 [6, 3, 3] (see `kernel.Inputs`)."""
+    table = [camera_to_work, reference.WORK_TO_LMS, reference.LMS_TO_LAB, reference.LAB_TO_LMS]
+    return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
 
-    return np.asarray({"srgb": cs.SRGB_TO_XYZ, "p3": cs.P3_TO_XYZ}[space][1], np.float32)
 
-
-__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "display_luma", "filmic", "scene_exposure_ev"]
+__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "filmic", "matrices", "scene_exposure_ev"]

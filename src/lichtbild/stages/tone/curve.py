@@ -6,9 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 MID_GREY = 0.18
-LUT_SIZE = 1024
 LUT_TOP = 64.0
 """Scene light at the end of the table; 0.18 is mid grey."""
+LUT_OFFSET = 2.0**-12
+LUT_STEP_BITS = 18
+LUT_SIZE = 577
+"""Entry k stands for the float whose bits are those of LUT_OFFSET plus k 2^18, less LUT_OFFSET: 32 steps an octave."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,15 +51,16 @@ def slope_up(stops: Floats, slope: float) -> Floats:
 
 
 def table(white: float, contrast: float, identity: bool) -> npt.NDArray[np.float32]:
-    """`filmic` at x = LUT_TOP (i / (LUT_SIZE - 1))^4, float32 [LUT_SIZE]; the fourth root spends entries where eyes
-    do."""
-    x = LUT_TOP * (np.arange(LUT_SIZE) / (LUT_SIZE - 1)) ** 4
+    """`filmic` as float32 [LUT_SIZE]; spaced by the float's own logarithm, finest in the dark, exact at 0."""
+    bits = np.float32(LUT_OFFSET).view(np.int32) + (np.arange(LUT_SIZE, dtype=np.int32) << LUT_STEP_BITS)
+    x = bits.view(np.float32).astype(np.float64) - LUT_OFFSET
     return np.asarray(np.minimum(x, 1.0) if identity else filmic(x, white, contrast), np.float32)
 
 
 def look_up(lut: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The table at `x`, linear between entries; negative light is mirrored."""
-    position = np.sqrt(np.sqrt(np.minimum(np.abs(x) * np.float32(1 / LUT_TOP), 1))) * np.float32(LUT_SIZE - 1)
-    low = np.minimum(position.astype(np.int32), LUT_SIZE - 2)
-    f = position - low
-    return np.asarray(np.copysign(lut[low] + f * (lut[low + 1] - lut[low]), x), np.float32)
+    shifted = np.minimum(np.abs(x), np.float32(LUT_TOP)) + np.float32(LUT_OFFSET)
+    place = shifted.astype(np.float32).view(np.int32) - np.float32(LUT_OFFSET).view(np.int32)
+    low = np.minimum(place >> LUT_STEP_BITS, LUT_SIZE - 2)
+    share = (place - (low << LUT_STEP_BITS)).astype(np.float32) * np.float32(2.0**-LUT_STEP_BITS)
+    return np.asarray(np.copysign(lut[low] + share * (lut[low + 1] - lut[low]), x), np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,8 +22,10 @@ LAB[0] /= LAB[0].sum()
 LMS_TO_LAB = LAB.astype(np.float32)
 LAB_TO_LMS = np.linalg.inv(LAB).astype(np.float32)
 
-SOFT_FROM = 0.9
-"""Share of the gamut from which colours are compressed."""
+GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
+
+SOFT_FROM = 0.75
+"""Share of the gamut's chroma from which colours are compressed."""
 
 
 def display_matrix(space: str) -> Floats:
@@ -37,43 +41,68 @@ def gain_ev(work_rgb: Floats, model: Floats, floor: float) -> Floats:
     return np.asarray(model[..., 0] * np.log2(y) + model[..., 1], np.float32)
 
 
-def chroma_share(rgb: Floats, luma: Floats) -> tuple[Floats, Floats]:
-    """How much of a colour's chroma fits into 0..1 [H, W], and its grey [H, W].
+def hue_place(a: Floats, b: Floats) -> Floats:
+    """Hue as -1..3 without trigonometry: b / (|a| + |b|), mirrored where a < 0."""
+    q = b / np.maximum(np.abs(a) + np.abs(b), np.float32(1e-9))
+    return np.asarray(np.where(a >= 0, q, 2 - q), np.float32)
 
-    The colour is compared with the grey of its luminance; the share is the gamut's distance over the colour's, eased
-    from 90 % of the gamut on, so that no two colours become one.
+
+@functools.cache
+def gamut_chroma(space: str) -> Floats:
+    """Greatest Oklab chroma the display shows: float32 [GAMUT_LIGHTNESS, GAMUT_HUES] over lightness 0..1 and
+    `hue_place`.
+
+    Found by bisection in float64; 2 % are kept back for the interpolation between entries.
     """
-    grey = np.clip(rgb @ luma, 1e-6, 1 - 1e-6)
-    distance = np.maximum((grey - rgb.min(-1)) / grey, (rgb.max(-1) - grey) / (1 - grey))
-    z = np.maximum(distance - SOFT_FROM, 0) / np.float32(1 - SOFT_FROM)
-    eased = np.minimum(distance, SOFT_FROM) + np.float32(1 - SOFT_FROM) * z / (1 + z)
-    return np.asarray(eased / np.maximum(distance, 1e-6), np.float32), np.asarray(grey, np.float32)
+    u = np.linspace(-1, 3, GAMUT_HUES)
+    q = np.where(u <= 1, u, 2 - u)
+    hue = np.stack([np.where(u <= 1, 1.0, -1.0) * (1 - np.abs(q)), q], -1)
+    hue /= np.hypot(hue[:, 0], hue[:, 1])[:, None]
+    lightness = np.linspace(0, 1, GAMUT_LIGHTNESS)[:, None]
+    to_rgb, to_lms = np.asarray(display_matrix(space), np.float64), np.asarray(LAB_TO_LMS, np.float64)
+    low, high = np.zeros((GAMUT_LIGHTNESS, GAMUT_HUES)), np.full((GAMUT_LIGHTNESS, GAMUT_HUES), 0.5)
+    for _ in range(22):
+        chroma = (low + high) / 2
+        lab = np.stack([lightness + 0 * chroma, chroma * hue[:, 0], chroma * hue[:, 1]], -1)
+        rgb = (lab @ to_lms.T) ** 3 @ to_rgb.T
+        inside = np.all((rgb > -1e-7) & (rgb < 1 + 1e-7), axis=-1)
+        low, high = np.where(inside, chroma, low), np.where(inside, high, chroma)
+    return np.asarray(0.98 * low, np.float32)
 
 
-def to_display(
-    scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, display_luma: Floats, identity: bool
-) -> Floats:
+def gamut_limit(lightness: Floats, a: Floats, b: Floats, table: Floats) -> Floats:
+    """`gamut_chroma` at Oklab colours, bilinear."""
+    row = np.clip(lightness, 0, 1) * np.float32(GAMUT_LIGHTNESS - 1)
+    column = (hue_place(a, b) + 1) * np.float32((GAMUT_HUES - 1) / 4)
+    i = np.minimum(row.astype(np.int32), GAMUT_LIGHTNESS - 2)
+    j = np.minimum(column.astype(np.int32), GAMUT_HUES - 2)
+    fi, fj = row - i, column - j
+    top = table[i, j] * (1 - fj) + table[i, j + 1] * fj
+    bottom = table[i + 1, j] * (1 - fj) + table[i + 1, j + 1] * fj
+    return np.asarray(top * (1 - fi) + bottom * fi, np.float32)
+
+
+def to_display(scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, gamut: Floats, identity: bool) -> Floats:
     """Linear display RGB 0..1 [H, W, 3] of exposed scene light in WORK_RGB.
 
     The curve acts on each primary, which fades bright colours to white as film does and gives contrast its
     saturation; but hue is taken from before the curve, in Oklab, so that none of the skews of that method remain.
-    What the display cannot show loses chroma at constant hue and lightness.
+    From 75 % of the display's chroma on, chroma is eased into the gamut at constant hue and lightness, so that no two
+    colours become one.
     """
     lab0 = np.cbrt(scene @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
     lab = np.cbrt(look_up(lut, scene) @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
-    chroma0, chroma = np.hypot(lab0[..., 1], lab0[..., 2]), np.hypot(lab[..., 1], lab[..., 2])
-    ratio = (chroma * np.float32(saturation) / np.maximum(chroma0, np.float32(1e-5)))[..., None]
-    ab = lab[..., 1:] * np.float32(saturation) if identity else lab0[..., 1:] * ratio
-    lightness = np.clip(lab[..., :1], 0, 1)
-    rgb = (np.concatenate([lightness, ab], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
-    share, _ = chroma_share(rgb, display_luma)
-    rgb = (np.concatenate([lightness, ab * share[..., None]], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
-    # What is left over because chroma in Oklab and in light differ is taken off straight.
-    grey = np.clip(rgb @ display_luma, 0, 1)[..., None]
-    below = (grey - rgb.min(-1, keepdims=True)) / np.maximum(grey, 1e-6)
-    above = (rgb.max(-1, keepdims=True) - grey) / np.maximum(1 - grey, 1e-6)
-    over = np.maximum(below, above)
-    return np.asarray(np.clip(grey + (rgb - grey) / np.maximum(over, 1), 0, 1), np.float32)
+    source = lab if identity else lab0
+    chroma0 = np.maximum(np.hypot(source[..., 1], source[..., 2]), np.float32(1e-5))
+    chroma = np.hypot(lab[..., 1], lab[..., 2]) * np.float32(saturation)
+    lightness = np.clip(lab[..., 0], 0, 1)
+    limit = np.maximum(gamut_limit(lightness, source[..., 1], source[..., 2], gamut), np.float32(1e-6))
+    z = np.maximum(chroma / limit - np.float32(SOFT_FROM), 0) / np.float32(1 - SOFT_FROM)
+    eased = np.minimum(chroma, SOFT_FROM * limit) + limit * np.float32(1 - SOFT_FROM) * z / np.sqrt(1 + z * z)
+    # Greys have no hue to keep: what the curve makes of their rounding is held.
+    ab = source[..., 1:] * np.minimum(eased / chroma0, 4)[..., None]
+    rgb = (np.concatenate([lightness[..., None], ab], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
+    return np.asarray(np.clip(rgb, 0, 1), np.float32)
 
 
 def encode(light: Floats, bits: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:

@@ -1,0 +1,17 @@
+"""A sensor: how noisy its numbers are, told by its files, by a calibration, or by the pixels themselves."""
+
+from __future__ import annotations
+
+from lichtbild.sensor.calibration import Calibration, find_calibration, load_calibration
+from lichtbild.sensor.choose_noise import ChosenNoise, choose_noise
+from lichtbild.sensor.noise_fit import NoiseFit, fit_noise
+
+__all__ = [
+    "Calibration",
+    "ChosenNoise",
+    "NoiseFit",
+    "choose_noise",
+    "find_calibration",
+    "fit_noise",
+    "load_calibration",
+]

@@ -1,0 +1,282 @@
+"""Camera colour to display in one pass: highlights, white balance, matrix, sharpening, local and global tone, gamut,
+code.
+
+Everything but the sharpening touches one pixel only, so a row is read once and written once. The steps and their
+reasons are those of the stages' `reference.py`; the names are the same.
+"""
+
+import halide as hl
+
+x, y, c, i, j = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("i"), hl.Var("j")
+LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
+GAMUT_LIGHTNESS, GAMUT_HUES, SOFT_FROM = 65, 257, 0.75
+NOISE_GATE, OVERSHOOT = 2.5, 0.15
+GAIN_STEP_PX = 16
+TILE_X, TILE_Y, LANES = 512, 96, 16
+
+
+def f(value):
+    return hl.f32(value)
+
+
+class Registers:
+    """Values that several others need: each becomes a Func of one vector, so that it is computed once."""
+
+    def __init__(self):
+        self.funcs = []
+
+    def __call__(self, value):
+        func = hl.Func(f"kept{len(self.funcs)}")
+        func[x, y] = value
+        self.funcs.append(func)
+        return func[x, y]
+
+    def computed_at(self, consumer, var):
+        for func in self.funcs:
+            func.compute_at(consumer, var).vectorize(x, LANES)
+
+
+def smoothstep(low, high, v):
+    t = hl.clamp((v - low) * (f(1) / (high - low)), f(0), f(1))
+    return t * t * (3 - 2 * t)
+
+
+def cube_root(v):
+    """Halley's iteration from a guess by a third of the exponent; relative error below 3e-5; odd."""
+    a = hl.max(hl.abs(v), f(1e-20))
+    root = hl.reinterpret(hl.Float(32), hl.i32(f(hl.reinterpret(hl.Int(32), a)) * f(1 / 3)) + 709958130)
+    cube = root * root * root
+    root = root * (cube + 2 * a) / (2 * cube + a)
+    return hl.select(v < 0, -root, root)
+
+
+def multiply(matrix, k, v):
+    """Row sums of matrix k [3, 3] of the table times a list of three."""
+    return [matrix[0, r, k] * v[0] + matrix[1, r, k] * v[1] + matrix[2, r, k] * v[2] for r in range(3)]
+
+
+def lerp_nodes(name, grid, planes, place_x, place_y):
+    """Bilinear samples of a grid [h, w, C]: rows of nodes are widened to pixels once, then mixed two by two."""
+    n_x, n_y = grid.dim(1).extent(), grid.dim(2).extent()
+    u = hl.clamp(place_x, f(0), f(n_x - 1))
+    left = hl.clamp(hl.i32(u), 0, hl.max(n_x - 2, 0))
+    right = hl.min(left + 1, n_x - 1)
+    wide = hl.Func(name + "_wide")
+    wide[x, c, j] = grid[c, left, j] + (u - f(left)) * (grid[c, right, j] - grid[c, left, j])
+    v = hl.clamp(place_y, f(0), f(n_y - 1))
+    low = hl.clamp(hl.i32(v), 0, hl.max(n_y - 2, 0))
+    share = v - f(low)
+    high = hl.min(low + 1, n_y - 1)
+    return wide, [wide[x, k, low] + share * (wide[x, k, high] - wide[x, k, low]) for k in planes]
+
+
+def rebuilt(keep, camera, inverse_clip, balance, surround, start, end):
+    """`highlights.reference.reconstruct`, white-balanced."""
+    w = [keep(hl.max(camera[k], f(0)) * balance[k]) for k in range(3)]
+    share = [keep(camera[k] * inverse_clip[k]) for k in range(3)]
+    doubt = [keep(smoothstep(start, end, s)) for s in share]
+    rho = [surround[0], f(1), surround[1]]
+    out = []
+    for k, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
+        ahead, behind = w[a] * rho[b], w[b] * rho[a]
+        both, apart = ahead + behind + f(1e-6), 8 * (ahead - behind)
+        both, apart = both * both, apart * apart
+        trust = (1 - doubt[a]) * (1 - doubt[b]) * both / (both + apart)
+        brighter = hl.max(w[a], w[b])
+        one, two = w[a] + doubt[a] * (brighter - w[a]), w[b] + doubt[b] * (brighter - w[b])
+        guess = hl.sqrt(one * two) * (1 + trust * (surround[2 + k] - 1))
+        out.append(keep(w[k] + doubt[k] * hl.max(guess - w[k], f(0))))
+    top = hl.max(out[0], hl.max(out[1], out[2]))
+    low = hl.min(share[0], hl.min(share[1], share[2]))
+    middle = hl.max(hl.min(doubt[0], doubt[1]), hl.min(hl.max(doubt[0], doubt[1]), doubt[2]))
+    fade = keep(middle * smoothstep(f(0.4), f(1), low))
+    return [keep(hl.select(camera[k] < 0, camera[k] * balance[k], out[k] + fade * (top - out[k]))) for k in range(3)]
+
+
+def look_up(lut, v):
+    """`curve.look_up`: the bits of a float count in steps of 1/32 octave."""
+    bits = hl.reinterpret(hl.Int(32), hl.min(hl.abs(v), f(LUT_TOP)) + f(LUT_OFFSET))
+    place = bits - hl.reinterpret(hl.Int(32), f(LUT_OFFSET))
+    low = hl.clamp(place >> LUT_STEP_BITS, 0, LUT_SIZE - 2)
+    share = f(place - (low << LUT_STEP_BITS)) * f(2.0**-LUT_STEP_BITS)
+    value = lut[low] + share * (lut[low + 1] - lut[low])
+    return hl.select(v < 0, -value, value)
+
+
+def gamut_limit(gamut, lightness, a, b):
+    """`reference.gamut_limit`."""
+    q = b / hl.max(hl.abs(a) + hl.abs(b), f(1e-9))
+    row = hl.clamp(lightness, f(0), f(1)) * (GAMUT_LIGHTNESS - 1)
+    column = (hl.select(a >= 0, q, 2 - q) + 1) * f((GAMUT_HUES - 1) / 4)
+    r, s = hl.clamp(hl.i32(row), 0, GAMUT_LIGHTNESS - 2), hl.clamp(hl.i32(column), 0, GAMUT_HUES - 2)
+    fr, fs = row - f(r), column - f(s)
+    top = gamut[s, r] + fs * (gamut[s + 1, r] - gamut[s, r])
+    bottom = gamut[s, r + 1] + fs * (gamut[s + 1, r + 1] - gamut[s, r + 1])
+    return top + fr * (bottom - top)
+
+
+def shown(keep, g, scene):
+    """`reference.to_display`: linear display RGB, 0..1."""
+    curved = [keep(look_up(g.lut, v)) for v in scene]
+    cones0 = [keep(cube_root(v)) for v in multiply(g.matrices, 1, scene)]
+    cones = [keep(cube_root(v)) for v in multiply(g.matrices, 1, curved)]
+    lab0, lab = multiply(g.matrices, 2, cones0), [keep(v) for v in multiply(g.matrices, 2, cones)]
+    a, b = (keep(hl.select(g.identity != 0, lab[k], lab0[k])) for k in (1, 2))
+    chroma0 = hl.max(hl.sqrt(a * a + b * b), f(1e-5))
+    chroma = keep(hl.sqrt(lab[1] * lab[1] + lab[2] * lab[2]) * g.saturation)
+    lightness = keep(hl.clamp(lab[0], f(0), f(1)))
+    limit = keep(hl.max(gamut_limit(g.gamut, lightness, a, b), f(1e-6)))
+    z = keep(hl.max(chroma / limit - f(SOFT_FROM), f(0)) * f(1 / (1 - SOFT_FROM)))
+    eased = hl.min(chroma, f(SOFT_FROM) * limit) + limit * f(1 - SOFT_FROM) * z / hl.sqrt(1 + z * z)
+    scale = keep(hl.min(eased / chroma0, f(4)))
+    lms = [keep(v * v * v) for v in multiply(g.matrices, 3, [lightness, a * scale, b * scale])]
+    return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)]
+
+
+def encoded(v, bits):
+    """The sRGB curve, as code values where `bits` is 8 or 16."""
+    if bits == 32:
+        return v
+    power = hl.fast_pow(hl.max(v, f(0.0031308)), f(1 / 2.4))
+    signal = hl.select(v <= f(0.0031308), f(12.92) * v, f(1.055) * power - f(0.055))
+    top, kind = (255, hl.UInt(8)) if bits == 8 else (65535, hl.UInt(16))
+    return hl.cast(kind, hl.clamp(signal * top + f(0.5), f(0), f(top)))
+
+
+def sharpening(g, root, noise):
+    """`sharpen.reference.sharpening_ratio` of root = sqrt(Y) at (x, y), and the Funcs that want rows of their own."""
+    along, low3, high3 = hl.Func("along"), hl.Func("low3"), hl.Func("high3")
+    taps = [g.taps[k] for k in range(4)]
+    along[x, y] = taps[0] * root[x, y] + sum(taps[k] * (root[x - k, y] + root[x + k, y]) for k in (1, 2, 3))
+    low3[x, y] = hl.min(root[x, y], hl.min(root[x - 1, y], root[x + 1, y]))
+    high3[x, y] = hl.max(root[x, y], hl.max(root[x - 1, y], root[x + 1, y]))
+    v = root[x, y]
+    square = v * v
+    detail = taps[0] * along[x, y] + sum(taps[k] * (along[x, y - k] + along[x, y + k]) for k in (1, 2, 3)) - v
+    gate = f(NOISE_GATE**2 / 4) * (hl.max(square - f(1e-5), f(0)) * noise[0] + noise[1]) + f(1e-8) * square
+    strength = detail * detail * square
+    detail = detail * strength / (strength + gate) * g.amount
+    low = hl.min(low3[x, y], hl.min(low3[x, y - 1], low3[x, y + 1]))
+    high = hl.max(high3[x, y], hl.max(high3[x, y - 1], high3[x, y + 1]))
+    room = f(OVERSHOOT) * (high - low)
+    ratio = hl.max(hl.clamp(v + detail, low - room, high + room), f(0)) / v
+    return hl.clamp(ratio * ratio, f(0.25), f(4)), (along, low3, high3)
+
+
+def develop(g, bits):
+    """The algorithm."""
+    near = hl.BoundaryConditions.repeat_edge(g.camera)
+    # Beyond the picture its edge repeats, and what is known about the edge with it.
+    column, row = (f(hl.clamp(v, 0, g.camera.dim(k).extent() - 1)) for k, v in ((1, x), (2, y)))
+    on_16_px = (column + f(0.5)) * f(1 / GAIN_STEP_PX), (row + f(0.5)) * f(1 / GAIN_STEP_PX)
+    on_facts = column * g.step_x + g.first_x, row * g.step_y + g.first_y
+    clip_wide, inverse_clip = lerp_nodes("clip", g.inverse_clip, range(3), *on_16_px)
+    noise_wide, noise = lerp_nodes("noise", g.noise, range(2), *on_16_px)
+    local_wide, local = lerp_nodes("local", g.nodes, (0, 1), *on_facts)
+    surround_wide, surround = lerp_nodes("surround", g.nodes, range(2, 7), *on_facts)
+
+    keep_work, keep = Registers(), Registers()
+    camera = [keep_work(near[k, x, y]) for k in range(3)]
+    balance = [g.balance[k] for k in range(3)]
+    balanced = rebuilt(keep_work, camera, inverse_clip, balance, surround, g.start, g.end)
+    work, root = hl.Func("work"), hl.Func("root")
+    work[x, y] = hl.Tuple(multiply(g.matrices, 0, balanced))
+    luma = [g.matrices[k, 0, 5] for k in range(3)]
+    root[x, y] = hl.sqrt(hl.max(sum(luma[k] * work[x, y][k] for k in range(3)), f(0)) + f(1e-5))
+
+    ratio, sharpen_rows = sharpening(g, root, noise)
+    ratio = keep(ratio)
+    light = [keep(work[x, y][k] * ratio) for k in range(3)]
+    stops = hl.fast_log(hl.max(sum(luma[k] * light[k] for k in range(3)), g.floor))
+    gain = keep(hl.fast_exp(local[0] * stops + (local[1] + g.exposure_ev) * f(0.6931472)))
+    codes = [keep(encoded(v, bits)) for v in shown(keep, g, [keep(p * gain) for p in light])]
+    g.out[c, x, y] = hl.select(c == 0, codes[0], c == 1, codes[1], codes[2])
+
+    schedule(g, work, (root, *sharpen_rows), (clip_wide, surround_wide, noise_wide, local_wide), keep_work, keep)
+
+
+def schedule(g, work, rows, wide, keep_work, keep):
+    """Bands of rows in parallel; in a band a column of tiles slides down, so that a row's light is computed once."""
+    xo, yo, xi, yi, xv = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi"), hl.Var("xv")
+    out = g.out
+    # Channels are interleaved: said aloud, so that a vector of pixels is loaded and stored whole.
+    for pixels in (g.camera, out.output_buffer()):
+        pixels.dim(0).set_bounds(0, 3).set_stride(1)
+        pixels.dim(1).set_stride(3)
+    out.bound(c, 0, 3).split(y, yo, yi, TILE_Y, hl.TailStrategy.GuardWithIf)
+    out.split(x, xo, x, TILE_X, hl.TailStrategy.GuardWithIf).split(x, x, xi, LANES, hl.TailStrategy.GuardWithIf)
+    out.reorder(c, xi, x, yi, xo, yo).unroll(c).vectorize(xi).parallel(yo)
+    keep.computed_at(out, x)
+    # Seven rows of a tile stay in the second-level cache while the window moves down.
+    work.store_at(out, xo).compute_at(out, yi).split(x, x, xv, LANES, hl.TailStrategy.RoundUp).vectorize(xv)
+    keep_work.computed_at(work, x)
+    for func in rows:
+        func.store_at(out, xo).compute_at(out, yi).vectorize(x, LANES, hl.TailStrategy.RoundUp)
+    for func in wide:
+        func.compute_at(out, xo).vectorize(x, LANES, hl.TailStrategy.RoundUp)
+
+
+class Inputs:
+    """What all three depths take.
+
+    camera [H, W, 3]; clip [gh, gw, 3], value of a clipped pixel, and noise [gh, gw, 2], variance of luminance per
+    light and in the dark, at nodes every 16 px; nodes [h, w, 4]: local exposure a, b and surround at the facts'
+    nodes, pixel x lying at first_x + x step_x; neutral [3]; matrices [6, 3, 3]: white-balanced camera to work, work
+    to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone curve [577]; the
+    gamut's chroma [65, 257]; the sharpening filter [4].
+    """
+
+    camera = hl.InputBuffer(hl.Float(32), 3)
+    inverse_clip = hl.InputBuffer(hl.Float(32), 3)
+    noise = hl.InputBuffer(hl.Float(32), 3)
+    nodes = hl.InputBuffer(hl.Float(32), 3)
+    balance = hl.InputBuffer(hl.Float(32), 1)
+    matrices = hl.InputBuffer(hl.Float(32), 3)
+    lut = hl.InputBuffer(hl.Float(32), 1)
+    gamut = hl.InputBuffer(hl.Float(32), 2)
+    taps = hl.InputBuffer(hl.Float(32), 1)
+    first_x = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    first_y = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
+    start = hl.InputScalar(hl.Float(32))
+    end = hl.InputScalar(hl.Float(32))
+    amount = hl.InputScalar(hl.Float(32))
+    exposure_ev = hl.InputScalar(hl.Float(32))
+    floor = hl.InputScalar(hl.Float(32))
+    saturation = hl.InputScalar(hl.Float(32))
+    identity = hl.InputScalar(hl.Int(32))
+
+
+@hl.generator(name="develop_u8")
+class DevelopU8(Inputs):
+    """To sRGB-curve code values uint8 [H, W, 3]."""
+
+    out = hl.OutputBuffer(hl.UInt(8), 3)
+
+    def generate(self):
+        develop(self, 8)
+
+
+@hl.generator(name="develop_u16")
+class DevelopU16(Inputs):
+    """To sRGB-curve code values uint16 [H, W, 3]."""
+
+    out = hl.OutputBuffer(hl.UInt(16), 3)
+
+    def generate(self):
+        develop(self, 16)
+
+
+@hl.generator(name="develop_f32")
+class DevelopF32(Inputs):
+    """To linear display light float32 [H, W, 3], 0..1."""
+
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        develop(self, 32)
+
+
+if __name__ == "__main__":
+    hl.main()

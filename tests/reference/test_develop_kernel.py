@@ -1,0 +1,77 @@
+"""The fused kernel against the stages in NumPy, one after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lichtbild.core import Camera, ColourCalibration, Domain, Frame, FrameInfo, NoiseModel, UsageError
+from lichtbild.core import colour_space as cs
+from lichtbild.stages import develop_display, highlights, sharpen, tone
+
+COLOUR_D65 = np.array([[129, -37, -28], [-72, 209, -6], [-8, 27, 80]]) / 128
+
+
+def random_frame(shape: tuple[int, int], *, with_maps: bool, is_rendered: bool = False) -> Frame:
+    """Noise and edges, a quarter of it clipped, some of it below black."""
+    rng = np.random.default_rng()
+    pixels = np.minimum(rng.uniform(-0.02, 1.1, (*shape, 3)) ** 2 * rng.choice([0.05, 0.4, 1.4], (*shape, 1)), 1)
+    info = FrameInfo(
+        "random",
+        shape,
+        "linear",
+        camera=Camera(colour=ColourCalibration((cs.D65_XY,), (COLOUR_D65,)), is_rendered=is_rendered),
+        as_shot_neutral=(0.45, 1.0, 0.7),
+    )
+    nodes = [-(-n // 16) + 1 for n in shape]
+    return Frame(
+        pixels.astype(np.float32),
+        Domain.CAMERA_RGB,
+        info,
+        NoiseModel((3e-4, 2e-4, 4e-4), (1e-6, 1e-6, 2e-6), "simulated"),
+        gain=rng.uniform(1, 2.5, (*nodes, 3)).astype(np.float32) if with_maps else None,
+        n_effective=rng.uniform(1, 9, shape).astype(np.float32) if with_maps else 4.0,
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (17, 15), (64, 16), (99, 530), (203, 61)])
+@pytest.mark.parametrize("with_maps", [False, True])
+@pytest.mark.parametrize(("bits", "limit"), [(8, 1.0), (16, 12.0), (32, 5e-4)])
+def test_fused_equals_composed(shape: tuple[int, int], with_maps: bool, bits: int, limit: float) -> None:
+    frame = random_frame(shape, with_maps=with_maps)
+    facts = develop_display.analyse(frame)
+    fused = develop_display.render(frame, facts, bits=bits, space="p3").pixels.astype(np.float64)
+    composed = develop_display.render_reference(frame, facts, bits=bits, space="p3").pixels.astype(np.float64)
+    difference = np.abs(fused - composed)
+    assert np.quantile(difference, 0.999) <= limit
+
+
+def test_fused_equals_composed_with_other_params() -> None:
+    frame = random_frame((80, 70), with_maps=True)
+    params = develop_display.DevelopParams(
+        highlights=highlights.HighlightsParams(reconstruct=False),
+        tone=tone.ToneParams(exposure_ev=-0.7, contrast=0.5, shadows=0.6, highlights=-0.5, saturation=1.4, local=0.3),
+        sharpen=sharpen.SharpenParams(amount=2.0, radius_px=0.9),
+    )
+    facts = develop_display.analyse(frame, params)
+    window = (10, 20, 40, 35)
+    fused = develop_display.render(frame, facts, params, window=window).pixels.astype(int)
+    composed = develop_display.render_reference(frame, facts, params, window=window).pixels.astype(int)
+    assert np.abs(fused - composed).max() <= 1
+
+
+def test_fused_equals_composed_for_pictures_of_the_camera() -> None:
+    frame = random_frame((40, 40), with_maps=False, is_rendered=True)
+    facts = develop_display.analyse(frame)
+    fused = develop_display.render(frame, facts).pixels.astype(int)
+    composed = develop_display.render_reference(frame, facts).pixels.astype(int)
+    assert np.abs(fused - composed).max() <= 1
+
+
+def test_unknown_outputs_are_refused() -> None:
+    frame = random_frame((8, 8), with_maps=False)
+    facts = develop_display.analyse(frame)
+    with pytest.raises(UsageError, match="prophoto"):
+        develop_display.render(frame, facts, space="prophoto")
+    with pytest.raises(UsageError, match="10 bits"):
+        develop_display.render(frame, facts, bits=10)
