@@ -2,9 +2,10 @@
 
 Prints Markdown. Every set of `burst_sets.py` goes through the product's merge as a user's burst would (levels, noise
 and white from the file's tags, nothing of the truth); linear, white-balanced camera RGB is compared with the truth on
-the grid of frame 0, without a border of 32 px. PSNR with white = 1; "boxes" are the surroundings of moving things;
-"worst block" is the block of 32 px that lost or won least against the product's own single frame; "flats" is how many
-times quieter flat regions are than one frame's mosaic (sqrt(10) = 3.16 is ideal before demosaicing smooths anything).
+the grid of frame 0, without a border of 32 px and without what is clipped. PSNR with white = 1; after the slash, the
+boxes around moving things. "worst block" is the block of 32 px that won least against the product's own single frame;
+"flats" is how many times quieter green is in flat regions than one frame's mosaic, darkest to brightest of four tones
+(half the pixels are green: sqrt(5) = 2.24 without any smoothing); "motion px" is the rms error of the hand's motion.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage
+from lichtbild.pipelines import intake
 from lichtbild.pipelines.photo import PhotoParams, negative
 
 from burst_scenes import data_root
@@ -26,6 +28,8 @@ from burst_sets import SETS, make_set
 from lichtbild.core import Burst
 from lichtbild.lab.against_truth import Region, block_gain_db, colour_difference, flats, noise_gain, psnr_db, ssim
 from lichtbild.simulate.truth import SimulatedBurst
+from lichtbild.stages.align import TILE_PX, AlignParams, Motion, align, pyramid
+from lichtbild.stages.quad_bayer import QuadBayerParams
 
 DEFAULT_SETS = ("k100", "k800", "k3200", "x400", "n3", "m3", "u800", "c800", "h800", "p100", "p800", "p3200", "pm800")
 
@@ -59,6 +63,7 @@ class Score:
     worst_block_db: float
     flats: tuple[float, float]
     n_effective: float
+    align_px: float
     cpu_s: float
 
 
@@ -71,6 +76,22 @@ def balanced(made: SimulatedBurst, burst: Burst) -> tuple[np.ndarray, Any]:
     """The product's merge of `burst`, white-balanced, and its frame."""
     frame = negative(burst, PhotoParams()).frame
     return frame.pixels / np.float32(made.truth.as_shot_neutral), frame
+
+
+def alignment_px(made: SimulatedBurst) -> float:
+    """Root mean square error of the hand's motion, px of the mosaic, over all frames and tiles."""
+    plan = intake.plan(made.burst, QuadBayerParams())
+    guide = pyramid(intake.load(plan, 0), plan.white_balance)
+    motion: Motion | None = None
+    squares = []
+    for k in range(1, len(made.burst)):
+        motion = align(guide, pyramid(intake.load(plan, k), plan.white_balance), AlignParams(), motion)
+        y, x = (np.arange(n) * TILE_PX + TILE_PX / 2 for n in motion.hand_px.shape[:2])
+        affine = made.truth.affines[k]
+        point = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), -1)
+        wanted = point @ affine[:, :2].T + affine[:, 2] - point
+        squares.append(((motion.hand_px[..., ::-1] - wanted) ** 2).sum(-1).mean())
+    return float(np.sqrt(np.mean(squares)))
 
 
 def measure(name: str, seed: int) -> Score:
@@ -93,7 +114,8 @@ def measure(name: str, seed: int) -> Score:
     if boxes is not None:
         flat = flat & ~boxes
     noise = made.burst.sources[0].info.noise
-    gains = noise_gain(frame.pixels, made.truth.rgb, noise, flat)[:, 1] if flat[32:-32, 32:-32].any() else np.zeros(1)
+    kept = np.where(clipped[..., None], made.truth.rgb, frame.pixels)
+    gains = noise_gain(kept, made.truth.rgb, noise, flat)[:, 1] if flat[32:-32, 32:-32].any() else np.zeros(1)
     return Score(
         name,
         seed,
@@ -106,6 +128,7 @@ def measure(name: str, seed: int) -> Score:
         float(block_gain_db(merged, single, truth).min()),
         (float(gains.min()), float(gains.max())),
         float(np.mean(frame.n_effective)),
+        alignment_px(made),
         cpu_s,
     )
 
@@ -114,8 +137,8 @@ def table(scores: list[Score]) -> str:
     lines = [
         "## Fidelity of merged bursts",
         "",
-        "| set | seed | single dB | merged dB | SSIM | dE00 | worst block dB | flats | frames used | CPU s | goal |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| set | seed | single dB | merged | SSIM | dE00 | worst block | flats | frames | motion px | CPU s | goal |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for s in scores:
         single, merged = f"{s.single_db:.2f}", f"{s.merged_db:.2f}"
@@ -127,7 +150,7 @@ def table(scores: list[Score]) -> str:
             judged += f"; boxes {BOXES_GOAL:.1f} {'reached' if s.boxes_db >= BOXES_GOAL else 'MISSED'}"
         lines.append(
             f"| {s.name} | {s.seed} | {single} | {merged} | {s.ssim:.4f} | {s.de_mean:.2f} | {s.worst_block_db:+.1f} | "
-            f"{s.flats[0]:.2f}-{s.flats[1]:.2f} | {s.n_effective:.1f} | {s.cpu_s:.1f} | {judged} |"
+            f"{s.flats[0]:.2f}-{s.flats[1]:.2f} | {s.n_effective:.1f} | {s.align_px:.4f} | {s.cpu_s:.1f} | {judged} |"
         )
     seen = [name for name in PEERS if any(s.name == name for s in scores)]
     if seen:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lichtbild.core import Cfa, FrameInfo, NoiseModel
-from lichtbild.sensor import choose_noise, fit_noise
+from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel
+from lichtbild.sensor import choose_noise, fit_noise, noise_of_frames
 
 ALPHA_100, BETA_100 = 1.807e-4, 3.194e-6
 
@@ -164,3 +165,36 @@ def test_pixels_are_read_only_where_a_fit_needs_them() -> None:
 
     told = NoiseModel((2e-4,) * 3, (4e-6,) * 3, "NoiseProfile")
     assert choose_noise(_info(noise=told), never).which == "NoiseProfile"
+
+
+def test_spatial_gain_is_taken_off_before_the_fit() -> None:
+    """A shading correction of 1 to 3 multiplies the noise; the model is that of the sensor, whatever the gain."""
+    light = _texture(1120, 1600, seed=9) * 0.6
+    cfa = Cfa.from_name("GBRG")
+    steps = np.linspace(1, 3, 1600 // 16 + 1, dtype=np.float32)
+    grid = np.broadcast_to(steps[None, :, None], (1120 // 16 + 1, len(steps), 3)).copy()
+    info = _info()
+    base = Frame(_expose(light, 800, 1), Domain.MOSAIC, info, NoiseModel((1e-4,) * 3, (1e-6,) * 3, "unknown"))
+    shaded = base.replaced(
+        pixels=base.pixels * np.interp(np.arange(1600) + 0.5, np.arange(0, 1601, 16), steps), gain=grid
+    )
+    shaded = shaded.with_info(cfa=cfa)
+    for frame in (base.with_info(cfa=cfa), shaded):
+        chosen = noise_of_frames(dataclasses.replace(info, cfa=cfa), [frame])
+        assert chosen.which == "fitted"
+        assert _relative_error(chosen.model, 800) < 0.15
+
+
+def test_frames_of_a_file_with_a_profile_keep_their_noise() -> None:
+    told = NoiseModel((2e-4,) * 3, (4e-6,) * 3, "NoiseProfile")
+    frame = Frame(_expose(_texture(480, 640, 2), 400, 1), Domain.MOSAIC, _info(noise=told), told.scaled(0.5))
+    assert noise_of_frames(_info(noise=told), [frame]).model == told.scaled(0.5)
+
+
+def test_a_grey_sensor_as_rgb_gets_three_channels() -> None:
+    info = FrameInfo("m.dng", (480, 640), "monochrome", bits=10)
+    grey = np.repeat(_expose(_texture(480, 640, 2), 400, 1)[..., None], 3, 2)
+    frame = Frame(grey, Domain.CAMERA_RGB, info, NoiseModel((1e-4,) * 3, (1e-6,) * 3, "unknown"))
+    model = noise_of_frames(info, [frame]).model
+    assert model.n_channels == 3
+    assert _relative_error(model, 400) < 0.15

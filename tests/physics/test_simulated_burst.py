@@ -269,3 +269,14 @@ def test_wrong_arguments_are_named() -> None:
         Simulation(scene, PLAIN, n_frames=65)
     with pytest.raises(Exception, match="do not fit"):
         Simulation(scene, PLAIN, shape=(64, 64))
+
+
+def test_a_bracket_scales_light_and_time() -> None:
+    shape = (40, 60)
+    scene = Scene(np.full((3, *samples_for(shape, 1.0, 8)), 0.2, np.float32), 1.0, 8)
+    simulation = Simulation(scene, PLAIN, n_frames=3, iso=50, shape=shape, exposure_ev=(0, -2, 1))
+    means = [simulation.stored(k).mean() - 64 for k in range(3)]
+    assert means[1] / means[0] == pytest.approx(0.25, rel=0.01)
+    assert means[2] / means[0] == pytest.approx(2, rel=0.01)
+    times = [simulation.info(k).exposure.relative_to(simulation.info(0).exposure) for k in range(3)]
+    assert times == pytest.approx([1, 0.25, 2])

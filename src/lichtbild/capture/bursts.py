@@ -119,7 +119,8 @@ def _candidate_or_reason(path: Path, candidates: list[Candidate]) -> str:
         source = open_file(path)
     except LichtbildError as error:
         return error.message if error.hint is None else f"{error.message} (try: {error.hint})"
-    if "lichtbild" in exif_facts.software(source.info.tags.exif).lower() and source.info.kind != "mosaic":
+    software = exif_facts.software(source.info.tags.exif).lower()
+    if software.startswith("lichtbild") and "simulate" not in software:
         return "made by lichtbild"
     candidates.append(Candidate(path, source.info, source))
     return ""

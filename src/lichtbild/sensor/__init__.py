@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lichtbild.sensor.calibration import Calibration, find_calibration, load_calibration
-from lichtbild.sensor.choose_noise import ChosenNoise, choose_noise
+from lichtbild.sensor.choose_noise import ChosenNoise, choose_noise, noise_of_frames
 from lichtbild.sensor.noise_fit import NoiseFit, fit_noise
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "find_calibration",
     "fit_noise",
     "load_calibration",
+    "noise_of_frames",
 ]

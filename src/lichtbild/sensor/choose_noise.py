@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import FrameInfo, NoiseModel
+from lichtbild.core import Camera, Domain, Frame, FrameInfo, NoiseModel, ShapeError
+from lichtbild.core.frame import cfa_plane_index, sample_gain_grid
 from lichtbild.sensor.calibration import calibration_of
 from lichtbild.sensor.noise_fit import fit_noise, rounding_variance
 
 Array = npt.NDArray[Any]
+
+# Of large frames, bands of this many rows are looked at, so many px in all.
+BAND_ROWS = 128
+BANDS_PX = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,64 @@ def choose_noise(
         fit = fit_noise(frames, info.cfa, saturation=saturation, bits=range_bits(info), is_picture=is_picture)
         return ChosenNoise(fit.model, "fitted", _line(notes, f"noise {fit.note}"))
     return ChosenNoise(assumed_noise(iso, info), "assumed", _line(notes, "noise assumed: nothing told, nothing to fit"))
+
+
+def noise_of_frames(info: FrameInfo, frames: Sequence[Frame]) -> ChosenNoise:
+    """The same for frames that were made linear already, spatial gain and all.
+
+    Parameters
+    ----------
+    info
+        What the reference frame's file told, before anything was used up.
+    frames
+        One to eight linear frames of that exposure, the reference first: MOSAIC or CAMERA_RGB. Where the file's own
+        model holds, the reference's `noise` is given back, as it followed the pixels.
+
+    Returns
+    -------
+    The model for `Frame.noise`: of pixels without spatial gain, with 3 channels for CAMERA_RGB. Cost: 0.15 s.
+
+    Raises
+    ------
+    ShapeError
+        If there are no frames.
+    """
+    if not frames:
+        raise ShapeError("noise is chosen for at least one frame")
+    first = frames[0]
+    if info.noise is not None and not implausible(info.noise, range_bits(info)):
+        return ChosenNoise(first.noise, info.noise.source, f"noise by the file ({info.noise.source})")
+    # A calibration is of single pixels: not of what was binned or remosaicked from them.
+    is_as_read = info.cfa == first.info.cfa
+    described = dataclasses.replace(info, cfa=first.info.cfa if first.domain is Domain.MOSAIC else None)
+    if not is_as_read:
+        described = dataclasses.replace(described, camera=Camera())
+    chosen = choose_noise(described, lambda: [_without_gain(f) for f in frames], saturation=first.saturation)
+    model = chosen.model
+    if first.domain is not Domain.MOSAIC and model.n_channels == 1:
+        model = dataclasses.replace(model, alpha=model.alpha * 3, beta=model.beta * 3)
+    return dataclasses.replace(chosen, model=model)
+
+
+def _without_gain(frame: Frame) -> npt.NDArray[np.float32]:
+    """Pixels over spatial gain; of a large frame bands of rows, one below the other."""
+    height, width = frame.shape
+    n_bands = max(1, min(height // BAND_ROWS, BANDS_PX // (BAND_ROWS * width)))
+    starts = np.linspace(0, max(height - BAND_ROWS, 0), n_bands).astype(int) // 4 * 4
+    bands = []
+    for top in starts if n_bands * BAND_ROWS < height else [0]:
+        rows = slice(top, top + BAND_ROWS if n_bands * BAND_ROWS < height else height)
+        pixels = frame.pixels[rows]
+        if frame.gain is not None:
+            y, x = np.arange(top, top + len(pixels)) + 0.5, np.arange(width) + 0.5
+            gain = sample_gain_grid(frame.gain, y, x)
+            if frame.domain is Domain.MOSAIC:
+                cfa = frame.info.cfa
+                plane = np.zeros(pixels.shape, np.intp) if cfa is None else cfa_plane_index(cfa, pixels.shape)
+                gain = np.take_along_axis(gain, np.minimum(plane, gain.shape[2] - 1)[..., None], 2)[..., 0]
+            pixels = pixels / gain
+        bands.append(pixels)
+    return np.ascontiguousarray(np.concatenate(bands), np.float32)
 
 
 def implausible(model: NoiseModel, bits: int) -> str:

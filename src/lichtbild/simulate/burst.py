@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +64,8 @@ class Simulation:
         Rows and columns of the frames; None: as large as the scene allows.
     affines
         float64 [n_frames, 2, 3] instead of a hand: ideal position in frame 0 -> position in frame k, px.
+    exposure_ev
+        Exposure time of each frame against the camera's, in stops: a bracket. None: all alike.
 
     Memory: 12 bytes a scene sample (coefficients), whatever the number of frames.
     """
@@ -77,6 +81,7 @@ class Simulation:
         *,
         shape: tuple[int, int] | None = None,
         affines: Float64 | None = None,
+        exposure_ev: Sequence[float] | None = None,
     ) -> None:
         if not 1 <= n_frames <= MAX_FRAMES:
             raise UsageError(f"{n_frames} frames", where="n_frames", hint=f"1 to {MAX_FRAMES}")
@@ -97,6 +102,9 @@ class Simulation:
         self.affines = np.asarray(affines, np.float64)
         if self.affines.shape != (n_frames, 2, 3):
             raise ShapeError(f"affines are [{n_frames}, 2, 3], not {list(self.affines.shape)}", where="affines")
+        self.exposure_ev = (0.0,) * n_frames if exposure_ev is None else tuple(float(ev) for ev in exposure_ev)
+        if len(self.exposure_ev) != n_frames:
+            raise ShapeError(f"{len(self.exposure_ev)} exposures for {n_frames} frames", where="exposure_ev")
         self._lens = self.camera.lens
         self._gain = None
         if self._lens.has_shading:
@@ -204,10 +212,15 @@ class Simulation:
     def stored(self, frame: int) -> npt.NDArray[np.uint16]:
         """What the sensor stores of a frame, uint16 [H, W]; the same at every call."""
         seed = int(np.random.SeedSequence([self.seed, 2, frame]).generate_state(1)[0])
-        return self.camera.sensor.expose(self.light(frame), self.iso, seed, self._gain)
+        light = self.light(frame)
+        if self.exposure_ev[frame]:
+            light *= np.float32(2 ** self.exposure_ev[frame])
+        return self.camera.sensor.expose(light, self.iso, seed, self._gain)
 
     def info(self, frame: int, name: str = "") -> FrameInfo:
-        return self.camera.info(self.shape, self.iso, frame, START_S, name or file_name(frame))
+        """What the file of a frame tells."""
+        camera = dataclasses.replace(self.camera, time_s=self.camera.time_s * 2 ** self.exposure_ev[frame])
+        return camera.info(self.shape, self.iso, frame, START_S, name or file_name(frame))
 
     def burst(self) -> Burst:
         """Frames that are computed whenever they are read."""

@@ -270,7 +270,7 @@ def boat(tall: float, noise: Float32, sun: Float32, sky: Float32) -> Float32:
         ]
     )
     over(layer, at_top, at_left, cover, f32(0.55, 0.10, 0.06) * light)
-    for text, size, dy in (("ITA 42", 0.085, 0.46), ("regata", 0.045, 0.58)):
+    for text, size, dy in (("ITA 42", 0.065, 0.56), ("regata", 0.040, 0.66)):
         cover = letters(text, int(tall * size))
         over(layer, int(top + tall * dy), int(mast + w * 0.07), cover, f32(0.03, 0.05, 0.14) * light)
     half = max(1.0, tall * 0.006)
