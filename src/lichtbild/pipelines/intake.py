@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lichtbild.core import Burst, Domain, Frame, FrameInfo, MetadataError, NoiseModel, ShapeError
-from lichtbild.core.frame import GAIN_STEP_PX
+from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
+from lichtbild.sensor import choose_noise, noise_of_frames
 from lichtbild.stages import colour, white_balance
 from lichtbild.stages.defects import DefectFacts, DefectParams, repair
 from lichtbild.stages.linearise import linearise
@@ -54,14 +55,14 @@ def plan(burst: Burst, quad: QuadBayerParams) -> Plan:
             )  # fmt: skip
     reference, how = _reference_of(burst)
     info = burst.sources[reference].info
-    provisional = info.noise or NoiseModel((1e-4,) * 3, (1e-6,) * 3, "unknown")
-    frame = _linear(burst, reference, provisional, quad)
-    noise, source_of_noise = _noise_of(info, frame)
+    frame = _linear(burst, reference, choose_noise(info).model, quad)
+    chosen = noise_of_frames(info, [frame])
+    noise = chosen.model
     white = _white_of(frame.replaced(noise=noise))
     order = tuple(sorted(range(len(burst)), key=lambda k: (k < reference, abs(k - reference))))
     report = {
         "reference": {"frame": info.name, "why": how},
-        "noise": {"alpha": list(noise.alpha), "beta": list(noise.beta), "source": source_of_noise},
+        "noise": {"alpha": list(noise.alpha), "beta": list(noise.beta), "source": chosen.which, "why": chosen.reason},
         "white_balance": list(white),
         "assumed": list(dict.fromkeys(line for s in burst.sources for line in s.info.reasons)),
     }
@@ -70,8 +71,11 @@ def plan(burst: Burst, quad: QuadBayerParams) -> Plan:
 
 def load(plan: Plan, index: int) -> Frame:
     """Frame `index`: linear, its levels and raw opcodes applied, Bayer, on the exposure scale of the reference."""
-    frame = _linear(plan.burst, index, plan.burst.sources[index].info.noise or plan.noise, plan.quad)
-    ratio = frame.info.exposure.relative_to(plan.burst.sources[plan.reference].info.exposure)
+    info, usual = plan.burst.sources[index].info, plan.burst.sources[plan.reference].info
+    # Frames of one gain have the reference's noise, whatever each file says.
+    is_usual = info.exposure.iso == usual.exposure.iso
+    frame = _linear(plan.burst, index, plan.noise if is_usual else choose_noise(info).model, plan.quad)
+    ratio = info.exposure.relative_to(usual.exposure)
     # Twenty stops of bracket are none: such a tag is wrong.
     if not 1e-3 < ratio < 1e3:
         raise MetadataError(f"exposure is {ratio:g} times the reference's", where=frame.info.name)
@@ -95,8 +99,6 @@ def cropped(frame: Frame) -> Frame:
     n = frame.n_effective
     gain = frame.gain
     if gain is not None:
-        from lichtbild.core.frame import sample_gain_grid
-
         y = top + GAIN_STEP_PX * np.arange(-(-height // GAIN_STEP_PX) + 1.0)
         x = left + GAIN_STEP_PX * np.arange(-(-width // GAIN_STEP_PX) + 1.0)
         gain = sample_gain_grid(gain, y, x)
@@ -105,12 +107,6 @@ def cropped(frame: Frame) -> Frame:
         pixels=np.ascontiguousarray(frame.pixels[window]), info=info, gain=gain,
         n_effective=np.ascontiguousarray(n[window]) if isinstance(n, np.ndarray) else n,
     )  # fmt: skip
-
-
-def neutral_multipliers(frame: Frame, report: dict[str, Any]) -> White:
-    """White-balance multipliers settled by `plan`."""
-    red, green, blue = report["white_balance"]
-    return (red, green, blue)
 
 
 def _linear(burst: Burst, index: int, noise: NoiseModel, quad: QuadBayerParams) -> Frame:
@@ -159,13 +155,6 @@ def _sharpness(pixels: np.ndarray[Any, Any]) -> float:
     level = float(rows.mean()) + 1e-6
     # The second difference holds more noise and less of a blurred edge: where it falls, blur grew.
     return float(np.mean(np.abs(second)) / np.mean(np.abs(near) + 1e-6)) + 0.1 * float(np.mean(np.abs(near))) / level
-
-
-def _noise_of(info: FrameInfo, frame: Frame) -> tuple[NoiseModel, str]:
-    from lichtbild.sensor import choose_noise
-
-    choice = choose_noise(info, [frame.pixels], cfa=frame.info.cfa)
-    return choice, choice.source
 
 
 def _white_of(frame: Frame) -> White:

@@ -15,7 +15,8 @@ from lichtbild.stages.align import AlignParams, Motion, align, pyramid
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams, demosaic
-from lichtbild.stages.denoise import DenoiseParams, denoise_mosaic, denoise_rgb
+from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
+from lichtbild.stages.denoise_mosaic import DenoiseMosaicParams, denoise_mosaic
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
 from lichtbild.stages.lens import correct as correct_lens
@@ -34,6 +35,7 @@ class PhotoParams:
     defects: DefectParams = dataclasses.field(default_factory=DefectParams)
     align: AlignParams = dataclasses.field(default_factory=AlignParams)
     merge: MergeParams = dataclasses.field(default_factory=MergeParams)
+    denoise_mosaic: DenoiseMosaicParams = dataclasses.field(default_factory=DenoiseMosaicParams)
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
@@ -59,7 +61,7 @@ class PhotoParams:
 STAGES: dict[str, type[Params]] = {
     field.name: field.default_factory for field in dataclasses.fields(PhotoParams)  # type: ignore[misc]
 }  # fmt: skip
-MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align", "merge", "demosaic")}
+MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align", "denoise_mosaic", "demosaic", "merge")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,7 @@ class Negative:
     """CAMERA_RGB of the whole active area before denoising and lens correction, and what was done, as plain data."""
 
     frame: Frame
+    white_balance: intake.White
     report: dict[str, Any]
 
 
@@ -83,7 +86,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent, *, 
     if len(burst) == 1:
         merged = _single(reference, plan, params, is_final)
         work.step("demosaic", "")
-        return Negative(merged, plan.report | {"frames_used": 1.0})
+        return Negative(merged, plan.white_balance, plan.report | {"frames_used": 1.0})
 
     others = [k for k in plan.order if k != plan.reference]
     last = intake.load(plan, others[-1])
@@ -92,7 +95,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent, *, 
         defects = find_defects([reference, last], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
-    merger = Merger(reference, plan.white_balance, params.merge)
+    merger = Merger(reference, _guess(reference, plan, params), plan.white_balance, params.merge)
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
     for k in others:
@@ -113,7 +116,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent, *, 
         "defects": int(defects.rows.size),
     }
     work.step("merge", "")
-    return Negative(merged, report)
+    return Negative(merged, plan.white_balance, report)
 
 
 def develop(
@@ -123,7 +126,7 @@ def develop(
     made = negative(burst, params, progress, is_final=False)
     frame = made.frame
     if len(burst) > 1:
-        frame = denoise_rgb(frame, intake.neutral_multipliers(frame, made.report), params.denoise)
+        frame = denoise_rgb(frame, made.white_balance, params.denoise)
         progress(ProgressEvent("denoise", 0.85, 1.0))
     frame = intake.cropped(correct_lens(frame, params.lens))
     progress(ProgressEvent("lens", 0.9, 1.0))
@@ -136,16 +139,21 @@ def develop(
         "assumed": [*made.report["assumed"], *facts.reasons],
     }
     progress(ProgressEvent("tone", 1.0, 1.0))
-    return picture.replaced(colour_space=space), Negative(made.frame, report)
+    return picture.replaced(colour_space=space), Negative(made.frame, made.white_balance, report)
 
 
 def _single(frame: Frame, plan: intake.Plan, params: PhotoParams, is_final: bool) -> Frame:
     frame = intake.repaired(frame, DefectFacts.none(), params.defects)
+    if is_final:
+        return demosaic(frame, plan.white_balance, params.demosaic) if frame.domain is Domain.MOSAIC else frame
+    return _guess(frame, plan, params)
+
+
+def _guess(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
+    """The best picture that one frame gives: denoised and demosaiced."""
     if frame.domain is not Domain.MOSAIC:
-        return frame if is_final else denoise_rgb(frame, plan.white_balance, params.denoise)
-    if not is_final:
-        frame = denoise_mosaic(frame, plan.white_balance, params.denoise)
-    return demosaic(frame, plan.white_balance, params.demosaic)
+        return denoise_rgb(frame, plan.white_balance, params.denoise)
+    return demosaic(denoise_mosaic(frame, params.denoise_mosaic), plan.white_balance, params.demosaic)
 
 
 class _Steps:
