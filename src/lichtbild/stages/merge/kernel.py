@@ -1,6 +1,7 @@
 """The burst merge: how far each frame can be trusted, samples gathered where they fell, and the finished picture."""
 
 import halide as hl
+from halide_common import gain_at
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 yi = hl.Var("yi")
@@ -66,17 +67,6 @@ def define_mean(quads, w, h, mean):
     slide(mean, [rows, quads])
 
 
-def define_guide(quads, w, h, mean, variance):
-    """Mean and variance of blocks over 3 x 3 of them."""
-    rows, squares = box_rows(quads, w, h), hl.Func("squares")
-    squares[x, y, c] = quads[x, y, c] * quads[x, y, c]
-    mean[x, y, c] = box_mean(rows)
-    variance[x, y, c] = hl.max(box_mean(box_rows(squares, w, h)) - box_mean(rows) * box_mean(rows), 0)
-    slide(mean, [])
-    slide(variance, [])
-    quads.compute_root().reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y, 16).vectorize(x, LANES)
-
-
 @hl.generator(name="merge_mean_mosaic")
 class MeanMosaic:
     """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W / 2]."""
@@ -104,46 +94,41 @@ class MeanRgb:
         define_mean(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean)
 
 
-@hl.generator(name="merge_guide_mosaic")
-class GuideMosaic:
-    """As MeanMosaic, with the variance over the 3 x 3 blocks beside it."""
+@hl.generator(name="merge_texture")
+class Texture:
+    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2 x 2
+    block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance hides."""
 
-    mosaic = hl.InputBuffer(hl.Float(32), 2)
-    red_row = hl.InputScalar(hl.Int(32))
-    red_column = hl.InputScalar(hl.Int(32))
-    mean = hl.OutputBuffer(hl.Float(32), 3)
-    variance = hl.OutputBuffer(hl.Float(32), 3)
+    first = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
-        define_guide(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean, g.variance)
-
-
-@hl.generator(name="merge_guide_rgb")
-class GuideRgb:
-    """rgb float32 [H, W, 3] -> as GuideMosaic."""
-
-    rgb = hl.InputBuffer(hl.Float(32), 3)
-    mean = hl.OutputBuffer(hl.Float(32), 3)
-    variance = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        define_guide(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean, g.variance)
+        w, h = (g.first.dim(0).extent() - 2) / 2, (g.first.dim(1).extent() - 2) / 2
+        block = [g.first[2 * x + 1 + i, 2 * y + 1 + j, c] for j in (0, 1) for i in (0, 1)]
+        sums, squares = hl.Func("sums"), hl.Func("squares")
+        sums[x, y, c] = hl.f32(0.25) * sum(block)
+        squares[x, y, c] = hl.f32(0.25) * sum(v * v for v in block)
+        rows, square_rows = box_rows(sums, w, h), box_rows(squares, w, h)
+        mean = box_mean(rows)
+        g.out[x, y, c] = hl.max(box_mean(square_rows) - mean * mean, 0)
+        slide(g.out, [rows, square_rows, sums, squares])
 
 
 @hl.generator(name="merge_agreement")
 class Agreement:
-    """Mean of 2 x 2 blocks of the reference, its variance from noise and from texture, mean of the other frame, each
-    float32 [3, h, w]; hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1],
-    whether any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
+    """Mean of 2 x 2 blocks of the reference, variance of its texture, mean of the other frame, each float32 [3, h, w];
+    gain grid float32 [gh, gw, 3] (a node every 16 px of the mosaic), alpha and beta float32 [3] of the difference of two
+    such means, hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether
+    any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
     and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
-    noise = hl.InputBuffer(hl.Float(32), 3)
     texture = hl.InputBuffer(hl.Float(32), 3)
     other = hl.InputBuffer(hl.Float(32), 3)
+    gain = hl.InputBuffer(hl.Float(32), 3)
+    alpha = hl.InputBuffer(hl.Float(32), 1)
+    beta = hl.InputBuffer(hl.Float(32), 1)
     hand = hl.InputBuffer(hl.Float(32), 3)
     local = hl.InputBuffer(hl.Float(32), 3)
     tolerated = hl.InputBuffer(hl.Float(32), 3)
@@ -162,6 +147,13 @@ class Agreement:
         part = hl.Func("part")
         part[x, y] = tile_field(hl.BoundaryConditions.repeat_edge(g.tolerated), u, v, 0)
 
+        # In light of the sensor, noise is alpha s + beta; a gain g makes it alpha g s + beta g g.
+        n_x, n_y = g.gain.dim(1).extent(), g.gain.dim(2).extent()
+        expected = hl.Func("expected")
+        gain = gain_at(g.gain, 2 * x, 2 * y, c, n_x, n_y)
+        noise = g.alpha[c] * gain * hl.max(g.mean[x, y, c], 0) + g.beta[c] * gain * gain
+        expected[x, y, c] = 1 / (noise + part[x, y] * g.texture[x, y, c] + hl.f32(1e-9))
+
         def disagreement(dy, dx):
             py, px = hl.f32(y) + hl.f32(0.5) * dy, hl.f32(x) + hl.f32(0.5) * dx
             iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
@@ -173,7 +165,7 @@ class Agreement:
                 top = g.other[x0, y0, k] * (1 - fx) + g.other[x1, y0, k] * fx
                 bottom = g.other[x0, y1, k] * (1 - fx) + g.other[x1, y1, k] * fx
                 difference = top * (1 - fy) + bottom * fy - g.mean[x, y, k]
-                total += difference * difference / (g.noise[x, y, k] + part[x, y] * g.texture[x, y, k])
+                total += difference * difference * expected[x, y, k]
             low = hl.f32(-0.5)
             inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
             found = hl.Func("found")
@@ -193,6 +185,7 @@ class Agreement:
         g.out.specialize(g.has_local == 0)
         for func in (part, by_hand, by_local, chosen):
             func.compute_at(g.out, x).vectorize(x, LANES)
+        expected.compute_at(g.out, x).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
 
 
 @hl.generator(name="merge_trust")
@@ -235,17 +228,17 @@ def landing(trust, agreement, w, h, g):
 
 
 def interpolated(image, ox, oy):
-    """Values of an RGB image at the offsets (oy[j], ox[i]) from pixel (x, y), [3][2][2], by the parabola through three
-    neighbours along each axis. All loads are contiguous, for it is the output's own neighbourhood."""
+    """Values of an image [3, H + 2, W + 2] with one pixel of border at the offsets (oy[j], ox[i]) from pixel (x, y),
+    [3][2][2], by the parabola through three neighbours along each axis. All loads are contiguous, for it is the output's
+    own neighbourhood."""
 
     def parabola(o):
         return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
 
-    padded = hl.BoundaryConditions.repeat_edge(image)
     by_x, by_y = [parabola(o) for o in ox], [parabola(o) for o in oy]
     values = []
     for k in range(3):
-        near = [[padded[k, x + i, y + j] for i in (-1, 0, 1)] for j in (-1, 0, 1)]
+        near = [[image[x + i, y + j, k] for i in range(3)] for j in range(3)]
         rows = [[sum(w * v for w, v in zip(by_x[i], near[j], strict=True)) for i in (0, 1)] for j in range(3)]
         values.append([[sum(by_y[j][r] * rows[r][i] for r in range(3)) for i in (0, 1)] for j in (0, 1)])
     return values
@@ -254,7 +247,7 @@ def interpolated(image, ox, oy):
 @hl.generator(name="merge_gather_mosaic")
 class GatherMosaic:
     """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
-    blocks, first guess float32 [H, W, 3], red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or
+    blocks, first guess float32 [3, H + 2, W + 2], red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or
     above are left out) and sums float32 [6, H, W] (weight x difference from the first guess at the very place of the
     sample, of R, G, B, then weights) -> sums, may be the same array."""
 
@@ -337,7 +330,7 @@ class GatherRgb:
 
 @hl.generator(name="merge_finish_rgb")
 class FinishRgb:
-    """sums float32 [4, H, W], first guess float32 [H, W, 3], frames that the guess is worth -> camera_rgb float32
+    """sums float32 [4, H, W], first guess float32 [3, H + 2, W + 2], frames that the guess is worth -> camera_rgb float32
     [H, W, 3]."""
 
     sums = hl.InputBuffer(hl.Float(32), 3)
@@ -347,13 +340,13 @@ class FinishRgb:
 
     def generate(self):
         g = self
-        g.out[c, x, y] = g.first[c, x, y] + g.sums[x, y, c] / (g.sums[x, y, 3] + g.worth + hl.f32(1e-12))
+        g.out[c, x, y] = g.first[x + 1, y + 1, c] + g.sums[x, y, c] / (g.sums[x, y, 3] + g.worth + hl.f32(1e-12))
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float32 [6, H, W], first guess float32 [H, W, 3], white balance of R and B (G is 1), trust in their samples
+    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in their samples
     (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb float32 [H, W, 3].
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
@@ -389,7 +382,7 @@ class FinishMosaic:
         added = hl.Func("added")
         added[x, y] = ((luma + in_red) / g.wb_red, luma, (luma + in_blue) / g.wb_blue)
         total = added[x, y]
-        g.out[c, x, y] = g.first[c, x, y] + hl.select(c == 0, total[0], c == 1, total[1], total[2])
+        g.out[c, x, y] = g.first[x + 1, y + 1, c] + hl.select(c == 0, total[0], c == 1, total[1], total[2])
 
         # Bands of 32 rows in parallel; the vertical blur is kept for one row at a time, the horizontal one in registers.
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
