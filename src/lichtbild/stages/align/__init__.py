@@ -116,7 +116,8 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
     noises = []
     for i, part in enumerate(kept):
         gain = _tile_gain(frame, tile_grid(levels[i].shape), _KERNEL_TILE * 2.0 ** (i + 1))
-        noises.append(np.stack([alpha * part * gain + 1e-9, beta * part * gain**2 + 1e-9], -1).astype(np.float32))
+        pair = np.stack([alpha * part * gain + 1e-9, beta * part * gain**2 + 1e-9], -1)
+        noises.append(np.ascontiguousarray(pair, np.float32))
     return Pyramid(tuple(levels), tuple(noises))
 
 
