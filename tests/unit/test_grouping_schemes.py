@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from lichtbild.capture.candidates import Candidate
 from lichtbild.capture.grouping import group
 from lichtbild.capture.naming import natural_key, parse_name
 from lichtbild.capture.overlap import SIZE_PX, overlap, thumbnail_of
-from lichtbild.core import Camera, Exposure, FrameInfo, MetadataError, ShapeError, UnreadableFile, UsageError
+from lichtbild.core import Camera, Exposure, FrameInfo, MetadataError, ShapeError, Tags, UnreadableFile, UsageError
 
 Spec = tuple[str, float | None]
 
@@ -53,6 +55,28 @@ def test_names_of_phones_make_a_burst(files: list[str], reference: int | None) -
     assert [p.name for p in found.members] == files
     assert found.reference == reference
     assert found.is_sure
+
+
+def _apple_note(burst_id: str) -> bytes:
+    """A maker note with tags 1 and 11 (BurstUUID); offsets count from its start."""
+    text = burst_id.encode() + b"\0"
+    entries = struct.pack(">HHIi", 1, 9, 1, 14) + struct.pack(">HHII", 11, 2, len(text), 16 + 24 + 4)
+    return b"Apple iOS\0\0\1MM" + struct.pack(">H", 2) + entries + bytes(4) + text
+
+
+def test_an_iphones_burst_id_makes_a_burst() -> None:
+    def photo(number: int, burst_id: str) -> Candidate:
+        plain = _file(f"IMG_{number:04d}.HEIC", number * 2.0)
+        tags = Tags({"exif": {37500: _apple_note(burst_id)}})
+        return Candidate(plain.path, dataclasses.replace(plain.info, tags=tags))
+
+    first, second = "2E3A84C1-9D24-4F1B-8C5E-1234567890AB", "7F000000-9D24-4F1B-8C5E-1234567890AB"
+    found = group([photo(1, first), photo(2, first), photo(3, second), photo(4, second)], _other)
+    assert [[p.name for p in f.members] for f in found] == [
+        ["IMG_0001.HEIC", "IMG_0002.HEIC"],
+        ["IMG_0003.HEIC", "IMG_0004.HEIC"],
+    ]
+    assert "iPhone burst id" in found[0].reasons[-1]
 
 
 def test_dng_and_its_jpeg_are_one_frame() -> None:

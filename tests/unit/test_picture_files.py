@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_heic_is_read_upright(tmp_path: Path) -> None:
     assert np.abs(np.sort(pixels.ravel()) - np.sort(truth.ravel())).mean() < 0.02
 
 
+def test_heic_of_ten_bits_keeps_them(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is an extra")
+    path = tmp_path / "deep.heic"
+    ramp = np.repeat(np.tile(np.linspace(8000, 60000, 256).astype(np.uint16), (64, 1))[..., None], 3, 2)
+    pillow_heif.from_bytes("RGB;16", (256, 64), ramp.tobytes()).save(path, quality=-1, chroma=444)
+    source = open_picture(path)
+    pixels = source.read()
+    code = ramp / 65535
+    truth = ((code + 0.055) / 1.055) ** 2.4
+    assert source.info.bits == 16
+    # One step of 10 (or 12) bits is 0.1 % of full scale, 0.2 % in light; the colour transform rounds once more.
+    assert np.abs(pixels - truth).max() < 0.008
+    assert len(np.unique(pixels[..., 1])) > 200
+
+
 def _bytes_of(kind: str) -> bytes:
     out = io.BytesIO()
     Image.fromarray(_scene()).save(out, kind)
@@ -108,6 +124,36 @@ def test_a_picture_that_claims_to_be_huge_costs_nothing(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(UnreadableFile, match="over the limit of 400 MP"):
         open_picture(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "PPM", "TIFF", "JPEG"])
+def test_a_small_file_that_claims_many_pixels_is_refused_before_memory_is_spent(tmp_path: Path, kind: str) -> None:
+    data = bytearray(_bytes_of(kind))
+    if kind == "PNG":
+        data[16:24] = (19000).to_bytes(4, "big") * 2
+    elif kind == "PPM":
+        data[:] = b"P6 19000 19000 255\n" + data[20:]
+    elif kind == "JPEG":
+        at = data.index(b"\xff\xc0") + 5
+        data[at : at + 4] = (19000).to_bytes(2, "big") * 2
+    else:
+        start = struct.unpack_from("<I", data, 4)[0]
+        for at in range(start + 2, start + 2 + 12 * struct.unpack_from("<H", data, start)[0], 12):
+            tag = struct.unpack_from("<H", data, at)[0]
+            if tag in (256, 257):
+                struct.pack_into("<HHII", data, at, tag, 4, 1, 19000)
+    path = tmp_path / f"claims.{kind.lower()}"
+    path.write_bytes(data)
+    with pytest.raises(UnreadableFile):
+        open_picture(path)
+
+
+def test_palette_and_bilevel_pngs_open(tmp_path: Path) -> None:
+    """Pixels of one bit pack 8 times as many into a byte."""
+    for mode in ("P", "1", "L", "LA", "RGBA"):
+        path = tmp_path / f"{mode}.png"
+        Image.new(mode, (3000, 2000)).save(path)
+        assert open_picture(path).read().shape == (2000, 3000, 3)
 
 
 def test_a_bare_grey_array_asks_for_its_description(tmp_path: Path) -> None:

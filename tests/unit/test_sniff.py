@@ -39,6 +39,7 @@ def _tiff(entries: list[tuple[int, int, int, int]]) -> bytes:
         (b"P5\n4 4\n65535\n" + bytes(32), "pnm"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0miafheic", "heic"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "avif"),
         (b"\0\0\0\x18ftypcrx \0\0\0\0crx isom", "raw"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "video"),
         (b"FUJIFILMCCD-RAW 0201", "raw"),

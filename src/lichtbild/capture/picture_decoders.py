@@ -26,6 +26,9 @@ Array = npt.NDArray[Any]
 T = TypeVar("T")
 
 MAX_PIXELS = 400_000_000
+# Most bytes of pixels that a byte of file can become (JPEG: every block of 8 x 8 takes a bit; deflate: 1032 to 1; LZW
+# and others, with room). A file that claims more is broken or means harm, and no memory is spent on it.
+MAX_GROWTH = {"jpeg": 512, "png": 1100, "tiff": 4000, "pnm": 1}
 PREVIEW_PX = 384
 MAX_EXIF_TIFF_BYTES = 256 << 20
 
@@ -64,6 +67,10 @@ def read_header(path: Path, kind: str) -> Header:
         raise UnreadableFile(
             f"{header.width} x {header.height} px is over the limit of {MAX_PIXELS // 10**6} MP", where=path
         )
+    growth = MAX_GROWTH.get(kind)
+    n_bytes = header.width * header.height * header.stored_bits / 8
+    if growth is not None and n_bytes > growth * path.stat().st_size + 4096:
+        raise UnreadableFile(f"the file is far too small for {header.width} x {header.height} px: cut off?", where=path)
     return header
 
 
@@ -87,8 +94,10 @@ def _guarded(path: Path, function: Callable[[Path], T]) -> T:
     """Every failure of a library as our error with the file's name."""
     try:
         return function(path)
-    except (LichtbildError, MemoryError):
+    except LichtbildError:
         raise
+    except MemoryError as error:
+        raise UnreadableFile("there is not enough memory to read it", where=path) from error
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UnreadableFile(f"the picture is broken: {text}", where=path) from error
@@ -129,7 +138,8 @@ def _pnm(path: Path) -> Header:
     found = pnm_header(read_bytes(path, 4096), str(path))
     bits = 8 if found.maximum < 256 else 16
     name = f"netpbm, {found.n_channels} x {bits} bits"
-    return Header(found.width, found.height, found.n_channels, bits, compression=name)
+    size = (found.width, found.height, found.n_channels, bits)
+    return Header(*size, stored_bits=bits * found.n_channels, compression=name)
 
 
 def decode_pnm(data: bytes, where: str) -> tuple[Array, int]:
@@ -154,11 +164,23 @@ def _decode_pnm(path: Path) -> Array:
 # ---- TIFF
 
 
-def _tiff(path: Path) -> Header:
+def _tifffile() -> Any:
+    """The library, its complaints about broken files kept from the terminal: ours are the ones that are shown."""
+    import logging
+
     import tifffile
 
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    return tifffile
+
+
+def _tiff(path: Path) -> Header:
+    tifffile = _tifffile()
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[0]
+        width, height, tile = int(page.imagewidth), int(page.imagelength), int(page.tilewidth) * int(page.tilelength)
+        if tile > 4 * max(width * height, 1 << 20):
+            raise UnreadableFile("the tiles of the TIFF are larger than its picture", where=path)
         photometric = int(page.photometric)
         is_planar = page.planarconfig == 2
         n_channels = int(page.samplesperpixel)
@@ -171,7 +193,8 @@ def _tiff(path: Path) -> Header:
         tags = {code: page.tags[code].value for code in (34675, 700) if code in page.tags}
         compression = f"TIFF, {page.compression.name.lower() if page.compression > 1 else 'uncompressed'}"
         return Header(
-            page.imagewidth, page.imagelength, n_channels, 8 * dtype.itemsize, is_float=dtype.kind == "f",
+            width, height, n_channels, 8 * dtype.itemsize, is_float=dtype.kind == "f",
+            stored_bits=int(page.bitspersample) * n_channels,
             icc=bytes(tags.get(34675, b"")), xmp=bytes(tags.get(700, b"")), exif=_tiff_exif(path),
             compression=compression + (", planar" if is_planar else ""),
         )  # fmt: skip
@@ -186,8 +209,7 @@ def _tiff_exif(path: Path) -> bytes:
 
 
 def _decode_tiff(path: Path) -> Array:
-    import tifffile
-
+    tifffile = _tifffile()
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[0]
         pixels = np.asarray(page.asarray())

@@ -27,6 +27,8 @@ class Header:
         1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha.
     bits
         Bits a channel.
+    stored_bits
+        Bits a pixel before compression (JPEG: 8, of one channel); 0: not told.
     is_float
         Whether the channels are floating point.
     icc, exif, xmp
@@ -45,6 +47,7 @@ class Header:
     height: int
     n_channels: int
     bits: int
+    stored_bits: int = 0
     is_float: bool = False
     icc: bytes = b""
     exif: bytes = b""
@@ -98,7 +101,7 @@ def jpeg_header(data: bytes, where: str) -> Header:
         raise UnreadableFile(f"a JPEG of {n_channels} channels (CMYK?)", where=where, hint="convert it to RGB")
     profile = b"".join(chunks[k] for k in sorted(chunks))
     name = _SOF_NAMES.get(kind, f"JPEG of type {kind:#x}")
-    return Header(width, height, n_channels, bits, icc=profile, exif=exif, xmp=xmp, compression=name)
+    return Header(width, height, n_channels, bits, stored_bits=8, icc=profile, exif=exif, xmp=xmp, compression=name)
 
 
 def check_jpeg_is_whole(data: bytes, where: str) -> None:
@@ -161,7 +164,8 @@ def png_header(data: bytes, where: str) -> Header:
     elif b"sRGB" not in found and len(found.get(b"gAMA", b"")) == 4:
         profile = _from_gamma(found)
     return Header(
-        width, height, _PNG_CHANNELS[colour], 8 if depth < 8 else depth, icc=packet, exif=found.get(b"eXIf", b""),
+        width, height, _PNG_CHANNELS[colour], 8 if depth < 8 else depth,
+        stored_bits=depth * (1 if colour == 3 else _PNG_CHANNELS[colour]), icc=packet, exif=found.get(b"eXIf", b""),
         xmp=_png_xmp(found.get(b"iTXt", b"")), profile=profile or (icc_profiles.srgb() if b"sRGB" in found else None),
         compression=name, reasons=tuple(reasons),
     )  # fmt: skip

@@ -19,7 +19,7 @@ PICTURE_KINDS = frozenset({"jpeg", "heic", "png", "tiff", "pnm"})
 _RAW_NAMES = "dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 pef srw 3fr fff iiq mrw x3f dcr kdc"
 _RAW_SUFFIXES = frozenset(f".{name}" for name in _RAW_NAMES.split())
 _SUFFIXES = {
-    "dng": ".dng", "jpeg": ".jpg .jpeg .jpe .jfif", "heic": ".heic .heif .hif .avif", "png": ".png",
+    "dng": ".dng", "jpeg": ".jpg .jpeg .jpe .jfif", "heic": ".heic .heif .hif", "png": ".png",
     "tiff": ".tif .tiff", "pnm": ".pgm .ppm .pnm .pbm",
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 
 _BRANDS = {
     b"crx ": ("raw", "a Canon raw (CR3)"),
-    b"avif": ("heic", "an AVIF picture"), b"avis": ("heic", "an AVIF picture"),
+    b"avif": ("avif", "an AVIF picture"), b"avis": ("avif", "an AVIF picture"),
     b"heic": ("heic", "a HEIC picture"), b"heix": ("heic", "a HEIC picture"), b"heim": ("heic", "a HEIC picture"),
     b"heis": ("heic", "a HEIC picture"), b"mif1": ("heic", "a HEIF picture"), b"msf1": ("heic", "a HEIF sequence"),
     b"hevc": ("heic", "a HEIC picture"), b"hevx": ("heic", "a HEIC picture"),
@@ -60,6 +60,7 @@ _HINTS = {
     "npy": "lichtbild.capture.open_mosaic_array or open_picture_array",
     "video": "export its frames as DNG first",
     "jxl": "convert it to PNG or TIFF first",
+    "avif": "convert it to PNG or TIFF first",
     "webp": "convert it to PNG or TIFF first",
     "empty": "copy the file again from the camera",
     "zeros": "copy the file again from the camera",

@@ -31,7 +31,7 @@ class HighlightFacts:
     Parameters
     ----------
     surround
-        Colour around clipped areas at the proxy's nodes, float32 [h, w, 5] (see `reference.surround_planes`).
+        Colour around clipped areas at the proxy's nodes, float32 [h, w, 7] (see `reference.surround_planes`).
     start, end
         Share of the clip level where a value starts to be doubted, and from where on it is not believed at all.
     """
@@ -64,9 +64,16 @@ def push_pull(values: Floats, weight: Floats) -> Floats:
     v = v[0::2, 0::2] + v[1::2, 0::2] + v[0::2, 1::2] + v[1::2, 1::2]
     m = m[0::2, 0::2] + m[1::2, 0::2] + m[0::2, 1::2] + m[1::2, 1::2]
     coarse = push_pull(v / np.maximum(m, 1e-6)[..., None], np.minimum(m, 1.0))
-    fine = np.repeat(np.repeat(coarse, 2, 0), 2, 1)[:h, :w]
+    fine = _smooth(np.repeat(np.repeat(coarse, 2, 0), 2, 1)[:h, :w])
     filled = values * weight[..., None] + fine * (1 - weight[..., None])
     return np.asarray(filled, np.float32)
+
+
+def _smooth(values: Floats) -> Floats:
+    """Binomial 3 x 3, edges repeated: no steps at the borders of coarse cells."""
+    p = np.pad(values, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    rows = p[:-2] + 2 * p[1:-1] + p[2:]
+    return np.asarray((rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16, np.float32)
 
 
 def analyse(proxy: Frame, neutral: tuple[float, float, float]) -> HighlightFacts:
@@ -79,7 +86,7 @@ def analyse(proxy: Frame, neutral: tuple[float, float, float]) -> HighlightFacts
     balanced = np.maximum(proxy.pixels, 1e-5) / np.float32(neutral)
     logs = np.log(np.stack([balanced[..., 0] / balanced[..., 1], balanced[..., 2] / balanced[..., 1]], 2))
     weight = smoothstep(0.2, 0.6, top) * (1.0 - smoothstep(start - 0.08, start, top))
-    surround = push_pull(np.clip(logs, -1.5, 1.5).astype(np.float32), weight.astype(np.float32))
+    surround = push_pull(np.clip(logs, -3, 3).astype(np.float32), weight.astype(np.float32))
     return HighlightFacts(surround_planes(surround), start, end)
 
 
@@ -98,7 +105,7 @@ def apply(
 ) -> Frame:
     """CAMERA_RGB with clipped channels rebuilt; values may then exceed saturation.
 
-    `surround` is `facts.surround` sampled at every pixel, [H, W, 5]. The noise model is kept: what is rebuilt has the
+    `surround` is `facts.surround` sampled at every pixel, [H, W, 7]. The noise model is kept: what is rebuilt has the
     noise of the channels it was made from. Cost O(H W).
     """
     frame.require(Domain.CAMERA_RGB)

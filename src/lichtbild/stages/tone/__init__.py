@@ -79,10 +79,12 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
     The key is the mean in stops, where cells far above count less. Where most of the picture is much darker than its
     brightest parts (a night), the target is darker, after Reinhard's key estimate (2002).
     """
-    low, middle, bright, high = np.percentile(log2_y, (2, 50, 95, 98))
+    low, middle, bright, high, top = np.percentile(log2_y, (2, 50, 95, 98, 99.9))
     mean = float(np.mean(np.clip(log2_y, middle - 4, middle + 3)))
     skew = float(np.clip((2 * mean - low - high) / max(high - low, 2.0), -1, 1))
-    wanted = np.log2(MID_GREY) + 0.15 + 0.9 * skew - mean
+    # A few lights far above all the rest tell of a night, which should not become a day.
+    night = min(0.35 * max(float(top - bright) - 2.0, 0.0), 1.0)
+    wanted = np.log2(MID_GREY) + 0.15 + 0.9 * skew - night - mean
     # The brightest twentieth should stay within 2.2 stops above mid grey; beyond, it and the rest share the loss.
     limit = np.log2(MID_GREY) + 2.2 - float(bright)
     wanted = min(wanted, limit + 0.3 * max(wanted - limit, 0.0))

@@ -11,6 +11,7 @@ x, y, c, i, j = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("i"), hl.Var("j")
 LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
 GAMUT_LIGHTNESS, GAMUT_HUES, SOFT_FROM = 65, 257, 0.75
 NOISE_GATE, OVERSHOOT = 2.5, 0.15
+AGREEMENT, MOST, FADE_FROM = 10.0, 1.5, 0.6
 GAIN_STEP_PX = 16
 TILE_X, TILE_Y, LANES = 512, 96, 16
 
@@ -75,21 +76,29 @@ def rebuilt(keep, camera, inverse_clip, balance, surround, start, end):
     w = [keep(hl.max(camera[k], f(0)) * balance[k]) for k in range(3)]
     share = [keep(camera[k] * inverse_clip[k]) for k in range(3)]
     doubt = [keep(smoothstep(start, end, s)) for s in share]
-    rho = [surround[0], f(1), surround[1]]
+    # 1 / value of a clipped channel, white-balanced.
+    inverse_limit = [keep(inverse_clip[k] / balance[k]) for k in range(3)]
+    r, b, inverse_r, inverse_b = surround[:4]
+    r_b, b_r = keep(r * inverse_b), keep(b * inverse_r)
+    ratio = ((None, r, r_b), (inverse_r, None, inverse_b), (b_r, b, None))
     out = []
-    for k, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
-        ahead, behind = w[a] * rho[b], w[b] * rho[a]
-        both, apart = ahead + behind + f(1e-6), 8 * (ahead - behind)
-        both, apart = both * both, apart * apart
-        trust = (1 - doubt[a]) * (1 - doubt[b]) * both / (both + apart)
-        brighter = hl.max(w[a], w[b])
-        one, two = w[a] + doubt[a] * (brighter - w[a]), w[b] + doubt[b] * (brighter - w[b])
-        guess = hl.sqrt(one * two) * (1 + trust * (surround[2 + k] - 1))
-        out.append(keep(w[k] + doubt[k] * hl.max(guess - w[k], f(0))))
-    top = hl.max(out[0], hl.max(out[1], out[2]))
+    for c, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
+        one, two, known_one, known_two = w[i], w[j], 1 - doubt[i], 1 - doubt[j]
+        expected = two * ratio[i][j]
+        total, apart = one + expected + f(1e-6), f(AGREEMENT) * (one - expected)
+        total, apart = total * total, apart * apart
+        both = hl.sqrt(one * two) * (1 + (surround[4 + c] - 1) * total / (total + apart))
+        sure_one = smoothstep(f(0.75), f(1), one * ratio[j][i] * inverse_limit[j])
+        sure_two = smoothstep(f(0.75), f(1), two * ratio[i][j] * inverse_limit[i])
+        from_one = one + sure_one * hl.clamp(one * (ratio[c][i] - 1), f(0), f(MOST) * one)
+        from_two = two + sure_two * hl.clamp(two * (ratio[c][j] - 1), f(0), f(MOST) * two)
+        guess = known_one * (known_two * both + (1 - known_two) * from_one)
+        guess = guess + (1 - known_one) * (known_two * from_two + (1 - known_two) * hl.max(from_one, from_two))
+        out.append(keep(w[c] + doubt[c] * hl.max(guess - w[c], f(0))))
+    top = keep(hl.max(out[0], hl.max(out[1], out[2])))
     low = hl.min(share[0], hl.min(share[1], share[2]))
     middle = hl.max(hl.min(doubt[0], doubt[1]), hl.min(hl.max(doubt[0], doubt[1]), doubt[2]))
-    fade = keep(middle * smoothstep(f(0.4), f(1), low))
+    fade = keep(middle * smoothstep(f(FADE_FROM), f(1), low))
     return [keep(hl.select(camera[k] < 0, camera[k] * balance[k], out[k] + fade * (top - out[k]))) for k in range(3)]
 
 
@@ -115,8 +124,21 @@ def gamut_limit(gamut, lightness, a, b):
     return top + fr * (bottom - top)
 
 
+def within_reach(keep, scene):
+    """`reference.within_reach`."""
+    top = keep(hl.max(hl.max(scene[0], hl.max(scene[1], scene[2])), f(1e-7)))
+    per_top = keep(1 / top)
+    out = []
+    for v in scene:
+        distance = (top - v) * per_top
+        z = hl.max(distance - f(0.9), f(0)) * 10
+        out.append(top * (1 - hl.min(distance, f(0.9)) - f(0.1) * z / hl.sqrt(1 + z * z)))
+    return out
+
+
 def shown(keep, g, scene):
     """`reference.to_display`: linear display RGB, 0..1."""
+    scene = [keep(hl.select(g.identity != 0, v, w)) for v, w in zip(scene, within_reach(keep, scene), strict=True)]
     curved = [keep(look_up(g.lut, v)) for v in scene]
     cones0 = [keep(cube_root(v)) for v in multiply(g.matrices, 1, scene)]
     cones = [keep(cube_root(v)) for v in multiply(g.matrices, 1, curved)]
@@ -173,9 +195,11 @@ def develop(g, bits):
     clip_wide, inverse_clip = lerp_nodes("clip", g.inverse_clip, range(3), *on_16_px)
     noise_wide, noise = lerp_nodes("noise", g.noise, range(2), *on_16_px)
     local_wide, local = lerp_nodes("local", g.nodes, (0, 1), *on_facts)
-    surround_wide, surround = lerp_nodes("surround", g.nodes, range(2, 7), *on_facts)
+    surround_wide, surround = lerp_nodes("surround", g.nodes, range(2, 9), *on_facts)
 
     keep_work, keep = Registers(), Registers()
+    surround = [keep_work(v) for v in surround]
+    inverse_clip = [keep_work(v) for v in inverse_clip]
     camera = [keep_work(near[k, x, y]) for k in range(3)]
     balance = [g.balance[k] for k in range(3)]
     balanced = rebuilt(keep_work, camera, inverse_clip, balance, surround, g.start, g.end)

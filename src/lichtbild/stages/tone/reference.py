@@ -82,6 +82,20 @@ def gamut_limit(lightness: Floats, a: Floats, b: Floats, table: Floats) -> Float
     return np.asarray(top * (1 - fi) + bottom * fi, np.float32)
 
 
+def within_reach(scene: Floats) -> Floats:
+    """Scene light whose channels fall short of the brightest by at most all of it: no imaginary colours.
+
+    A matrix makes negative light of pure blues and of noise in the dark. The distance of each channel to the
+    brightest is eased from 90 % on; grey and colours of ordinary saturation stay as they are (the idea of the ACES
+    gamut compression).
+    """
+    top = np.maximum(scene.max(-1, keepdims=True), np.float32(1e-7))
+    distance = (top - scene) / top
+    z = np.maximum(distance - np.float32(0.9), 0) * np.float32(10)
+    eased = np.minimum(distance, np.float32(0.9)) + np.float32(0.1) * z / np.sqrt(1 + z * z)
+    return np.asarray(top * (1 - eased), np.float32)
+
+
 def to_display(scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, gamut: Floats, identity: bool) -> Floats:
     """Linear display RGB 0..1 [H, W, 3] of exposed scene light in WORK_RGB.
 
@@ -90,6 +104,7 @@ def to_display(scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, ga
     From 75 % of the display's chroma on, chroma is eased into the gamut at constant hue and lightness, so that no two
     colours become one.
     """
+    scene = scene if identity else within_reach(scene)
     lab0 = np.cbrt(scene @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
     lab = np.cbrt(look_up(lut, scene) @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
     source = lab if identity else lab0
