@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 DEMO ?= demo
 TESTS ?=
+BENCH ?=
 
 SOURCES := $(shell find src native cmake -name '*.py' -o -name '*.cpp' -o -name '*.toml' -o -name py.typed) CMakeLists.txt pyproject.toml README.md
 
@@ -21,7 +22,7 @@ help:
 	@echo 'make build   build and install into .venv, with the command .venv/bin/lichtbild'
 	@echo 'make lint    ruff, mypy, import-linter'
 	@echo 'make docs    the documentation into site/'
-	@echo 'make bench   the figures into benchmarks/RESULTS.md (minutes)'
+	@echo 'make bench   the figures into benchmarks/RESULTS.md and docs/quality.md (BENCH="speed" for a part)'
 	@echo 'make wheel   source archive and wheel into dist/ (check-wheel: and try it where no compiler is)'
 	@echo 'make clean   remove all that was made'
 
@@ -46,8 +47,8 @@ format: $(STAMPS)/lint
 docs: $(STAMPS)/docs $(STAMPS)/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(STAMPS)/installed $(STAMPS)/tests
-	$(BIN)/python benchmarks/run.py
+bench: $(STAMPS)/installed $(STAMPS)/bench
+	$(BIN)/python benchmarks/run.py $(BENCH)
 
 wheel: $(STAMPS)/venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'build>=1.2'
@@ -79,7 +80,7 @@ $(STAMPS)/venv: pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check $$($(BIN)/python cmake/requirements.py build run)
 	@touch $@
 
-$(STAMPS)/tests $(STAMPS)/lint $(STAMPS)/docs: $(STAMPS)/%: $(STAMPS)/venv
+$(STAMPS)/tests $(STAMPS)/lint $(STAMPS)/docs $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check $$($(BIN)/python cmake/requirements.py $(subst tests,test,$*))
 	@touch $@
 

@@ -18,7 +18,7 @@ def on_files(files: Files, config: Any) -> Files:
     pages = {
         "cli.md": cli_page(),
         "stages.md": stages_page(),
-        "speed.md": _copied(ROOT / "benchmarks" / "RESULTS.md", "Speed"),
+        "speed.md": _copied(ROOT / "benchmarks" / "RESULTS.md", "Speed").replace("../docs/quality.md", "quality.md"),
         "changes.md": _copied(ROOT / "CHANGELOG.md", "Changes"),
         "adr/index.md": index_page(
             "Decisions", "Choices that would be asked about later, each with its reasons.", "adr"

@@ -75,11 +75,10 @@ def test_noise_comes_out_even_where_frames_differ_in_number():
     rng = np.random.default_rng()
     n = np.full((200, 240), 8.0, np.float32)
     n[60:140, 80:160] = 1
-    out = denoise_rgb(frame_of(flat(0.2, 200, 240), rng, n_effective=n), WB, FULL).pixels
+    out = denoise_rgb(frame_of(flat(0.2, 200, 240), rng, n_effective=n), WB).pixels
     patch, around = out[70:130, 90:150].std((0, 1)), out[70:130, 180:].std((0, 1))
     # Three times the noise went in.
-    assert (patch < 3.2 * around).all()
-    assert (patch < 0.35 * np.sqrt(ALPHA * 0.2 / np.array(WB) + BETA)).all()
+    assert (patch < 1.8 * around).all()
 
 
 def test_gain_is_counted():

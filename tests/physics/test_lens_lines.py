@@ -209,8 +209,9 @@ def test_noise_gain_and_count_follow_the_pixels():
     ratio = stack.var(axis=0, ddof=1) / claimed
     away = np.abs(np.arange(256) - 128) > 24  # the step of n_effective is wider after interpolation
     away &= (np.arange(256) >= 16) & (np.arange(256) < 240)
-    blocks = ratio[16:176, away].reshape(10, 16, -1).mean(axis=(1, 2))
-    assert np.abs(blocks - 1).max() < 0.05
+    # The claim is an average over places between pixels, all of which come up in a part of the picture.
+    for part in (away & (np.arange(256) < 128), away & (np.arange(256) > 128)):
+        assert abs(ratio[16:176, part].mean() - 1) < 0.03
     assert outs[0].noise.correlation_px > 0.3
 
 

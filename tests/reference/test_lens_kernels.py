@@ -24,14 +24,15 @@ def random_grid(rng, shape, reach):
     [((64, 64), (64, 64), 3), ((70, 91), (70, 91), 40), ((6, 6), (6, 6), 9), ((6, 300), (5, 301), 2),
      ((133, 7), (150, 3), 20), ((40, 50), (1, 1), 3), ((50, 40), (17, 33), 400)],
 )  # fmt: skip
-def test_lens_warp(source, result, reach):
+@pytest.mark.parametrize("name", ["lens_warp", "lens_warp_shared"])
+def test_lens_warp(source, result, reach, name):
     rng = np.random.default_rng()
     pixels = rng.uniform(-0.1, 1, source[0] * source[1] * 3).astype(np.float32)
     grid = random_grid(rng, result, reach)
     out = np.full((result[0], result[1] * 3), np.nan, np.float32)
-    native.call("lens_warp", pixels, source[1], source[0], grid, *resampling.tables(), out)
+    native.call(name, pixels, source[1], source[0], grid, *resampling.tables(), out)
     expected = np.full_like(out, np.nan)
-    reference.lens_warp(pixels, source[1], source[0], grid, *resampling.tables(), expected)
+    getattr(reference, name)(pixels, source[1], source[0], grid, *resampling.tables(), expected)
     difference = np.abs(out - expected)
     # Where a position falls between two of the 256, single precision may round it the other way.
     assert np.mean(difference > 1e-4) < 0.01
@@ -50,7 +51,8 @@ def test_lens_warp_single(source, result):
     assert np.abs(out - expected).max() < 1e-3
 
 
-def test_a_grid_with_nan_reads_nothing_outside():
+@pytest.mark.parametrize("name", ["lens_warp", "lens_warp_shared"])
+def test_a_grid_with_nan_reads_nothing_outside(name):
     """A displacement that is no number (a hostile file) gives some pixel of the picture, never another memory."""
     rng = np.random.default_rng()
     pixels = rng.uniform(0, 1, 20 * 20 * 3).astype(np.float32)
@@ -58,7 +60,7 @@ def test_a_grid_with_nan_reads_nothing_outside():
     grid[1:3, :, :, :2] = np.nan
     grid[3, :, :, :2] = np.inf
     out = np.full((20, 60), np.nan, np.float32)
-    native.call("lens_warp", pixels, 20, 20, grid, *resampling.tables(), out)
+    native.call(name, pixels, 20, 20, grid, *resampling.tables(), out)
     assert np.isfinite(out).all()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lichtbild.core import Camera, Exposure, FrameInfo, MetadataError
-from lichtbild.sensor import choose_noise, find_calibration, load_calibration
+from lichtbild.sensor import at_iso, choose_noise, find_calibration, load_calibration
 from lichtbild.sensor.calibration import FOLDER_VARIABLE
 
 MEASURED = """
@@ -38,6 +38,16 @@ def test_the_virtual_phone_is_known() -> None:
     assert model.beta == pytest.approx((2.04416e-4,) * 3)
     info = FrameInfo("a.dng", (8, 8), "mosaic", camera, Exposure(iso=800))
     assert choose_noise(info).which == "calibration"
+
+
+def test_another_iso_follows_the_gain() -> None:
+    camera = Camera("lichtbild", "lichtbild virtual phone")
+    low, high = find_calibration(camera, 100), find_calibration(camera, 1600)
+    assert low is not None
+    assert high is not None
+    moved = at_iso(low, 16)
+    assert moved.alpha == pytest.approx(high.alpha)
+    assert moved.beta == pytest.approx(high.beta)
 
 
 def test_measured_points_follow_the_power_law(tmp_path: Path) -> None:

@@ -26,19 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild import api
-    from lichtbild.core.errors import LichtbildError
+    from lichtbild.core.errors import LichtbildError, UnreadableFile
 
     n_failed = 0
     for path in arguments.files:
         try:
             facts = api.inspect(path)
+            if path.is_dir() and not facts["proposals"]:
+                left_out = "; ".join(f"{Path(e['file']).name} {e['reason']}" for e in facts["left_out"][:8])
+                raise UnreadableFile("no pictures in this folder" + (f" ({left_out})" if left_out else ""), where=path)
         except (LichtbildError, OSError) as error:
             if len(arguments.files) == 1:
                 raise
             n_failed += 1
             console.error(str(error), kind=type(error).__name__, message=str(error), where=str(path))
             continue
-        console.report(as_text(facts, title=str(path)), path=str(path), **{"facts": facts})
+        console.report(as_text(facts, title=str(path)), path=str(path), facts=facts)
     if n_failed == 0:
         return DONE
     return FAILED if n_failed == len(arguments.files) else PARTIAL

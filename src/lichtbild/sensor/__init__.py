@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from lichtbild.sensor.calibration import Calibration, find_calibration, load_calibration
-from lichtbild.sensor.choose_noise import ChosenNoise, choose_noise, noise_of_frames
+from lichtbild.sensor.choose_noise import ChosenNoise, assumed_noise, at_iso, choose_noise, noise_of_frames
 from lichtbild.sensor.noise_fit import NoiseFit, fit_noise
 
 __all__ = [
     "Calibration",
     "ChosenNoise",
     "NoiseFit",
+    "assumed_noise",
+    "at_iso",
     "choose_noise",
     "find_calibration",
     "fit_noise",

@@ -156,6 +156,17 @@ def assumed_noise(iso: float | None, info: FrameInfo) -> NoiseModel:
     return NoiseModel((1.807e-4 * gain,) * n, (3.194e-6 * gain**2,) * n, "assumed")
 
 
+def at_iso(model: NoiseModel, ratio: float) -> NoiseModel:
+    """The model of the same sensor at `ratio` times the ISO: alpha goes with the gain, beta with its square.
+
+    For the frames of a bracket whose noise is known at one of them. Exposure time changes nothing: the model is of
+    numbers in units of saturation.
+    """
+    return dataclasses.replace(
+        model, alpha=tuple(a * ratio for a in model.alpha), beta=tuple(b * ratio**2 for b in model.beta)
+    )
+
+
 def range_bits(info: FrameInfo) -> int:
     """Bits of the stored range from black to white: what a step of the numbers is."""
     if info.levels is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,17 +13,22 @@ from lichtbild.core.errors import DomainError
 from lichtbild.core.frame import Frame
 from lichtbild.core.noise import NoiseModel
 from lichtbild.core.params import Params, param
+from lichtbild.stages.denoise import spectrum
 
-__all__ = ["DenoiseParams", "denoise_rgb"]
+__all__ = ["DenoiseFacts", "DenoiseParams", "analyse", "denoise_rgb"]
 
 Floats = npt.NDArray[np.float32]
 
 N_SCALES = 3
 # Threshold at strength 1, in units of the noise's standard deviation over 3x3 coefficients.
 THRESHOLD = 1.25
+# Exponent and limit of the extra strength where fewer frames were averaged than in most of the picture.
+EVENNESS = 0.5
+EVENNESS_LIMIT = 3.0
 # Bounds of the square root's offset.
 OFFSET_BOUNDS = (1e-3, 4.0)
-WINDOW_SIZE = 8
+# Luminance, red-blue and green-magenta parts of three roots (orthonormal).
+PARTS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32) / np.sqrt(np.array([[3], [2], [6]], np.float32))
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,25 @@ class DenoiseParams(Params):
     chrominance: float = param(1.0, "colour noise that is removed", unit="of the noise model", low=0.0, high=2.0)
 
 
-def denoise_rgb(frame: Frame, white_balance: tuple[float, float, float], params: DenoiseParams | None = None) -> Frame:
+@dataclass(frozen=True, eq=False)
+class DenoiseFacts:
+    """Variance of the noise of each cosine coefficient over the declared one of a pixel, by scale [3 parts, 8, 8]."""
+
+    variance: tuple[Floats, ...]
+
+
+def denoise_rgb(
+    frame: Frame,
+    white_balance: tuple[float, float, float],
+    params: DenoiseParams | None = None,
+    facts: DenoiseFacts | None = None,
+) -> Frame:
     """Camera RGB with its noise removed as far as it cannot be told from structure.
 
     Blocks of 8x8 px every 4 px, over three scales, of luminance and two colour differences in a square-root domain;
     each coefficient of their cosine transform is shrunk by the energy in its neighbourhood against the noise
-    expected there. Where more frames were averaged less is removed, so that what is left is even. Fails where texture is weaker than
-    the noise: it goes.
+    expected there. Where more frames were averaged less is removed, so that what is left is even. Fails where
+    texture is weaker than the noise: it goes.
 
     Parameters
     ----------
@@ -49,6 +65,8 @@ def denoise_rgb(frame: Frame, white_balance: tuple[float, float, float], params:
         Linear CAMERA_RGB float32 [H, W, 3]; its noise model, gain, n_effective and correlation are what drives this.
     white_balance
         Multipliers of red, green and blue that make a neutral surface grey (green = 1); used inside only.
+    facts
+        From `analyse` of the whole picture; None: from this frame.
 
     Returns
     -------
@@ -64,35 +82,48 @@ def denoise_rgb(frame: Frame, white_balance: tuple[float, float, float], params:
     Cost: two reads and one write of the picture. Sources: multi-scale transform shrinkage, Pierazzo et al. 2017;
     neighbourhood James-Stein rule, Cai and Silverman 2001 (here on 3x3 coefficients of a block).
     """
-    frame.require(Domain.CAMERA_RGB)
+    balance = check(frame, white_balance)
     settings = params or DenoiseParams()
-    balance = np.asarray(white_balance, np.float32)
-    if balance.shape != (3,) or not np.all(np.isfinite(balance)) or np.any(balance <= 0):
-        raise DomainError(f"white balance {white_balance} is not three positive numbers", where="white_balance")
     if settings.luminance == 0 and settings.chrominance == 0:
         return frame
     rgb = np.ascontiguousarray(frame.pixels, np.float32)
     offset = root_offset(frame.noise, balance)
-    half, cells = prepare(frame, rgb, balance, offset)
-
+    levels, variances = pyramid(*prepare(frame, rgb, balance, offset))
+    known = facts or spectrum_of(frame, rgb, balance, offset, levels, variances)
+    weights = [np.ascontiguousarray(1 / v, np.float32) for v in known.variance]
     strength = np.array([settings.luminance, settings.chrominance, settings.chrominance], np.float32)
     strength = (strength * np.float32(THRESHOLD)) ** 2
-    weights = coefficient_weights(frame.noise.correlation_px)
-    levels = [half]
-    variances = [cells]
-    for _ in range(N_SCALES - 2):
-        levels.append(halved(levels[-1]))
-    for _ in range(N_SCALES - 1):
-        variances.append(halved(variances[-1]))
+
     coarse = halved(levels[-1])
-    for level in range(N_SCALES - 2, -1, -1):
-        out = np.empty_like(levels[level])
-        scale = level + 1
-        native.call("denoise_scale", levels[level], coarse, variances[scale], weights[scale], strength, basis(), out)
+    for scale in range(N_SCALES - 1, 0, -1):
+        plane = levels[scale - 1]
+        out = np.empty_like(plane)
+        native.call("denoise_scale", plane, coarse, variances[scale], weights[scale], strength, spectrum.basis(), out)
         coarse = out
     out = np.empty_like(rgb)
-    native.call("denoise_finest", rgb, balance, offset, coarse, cells, weights[0], strength, basis(), out)
+    native.call(
+        "denoise_finest", rgb, balance, offset, coarse, variances[0], weights[0], strength, spectrum.basis(), out
+    )
     return frame.replaced(pixels=out, noise=noise_after(frame.noise, settings))
+
+
+def check(frame: Frame, white_balance: tuple[float, float, float]) -> Floats:
+    """White balance as an array; raises DomainError where it or the frame is not what denoising works on."""
+    frame.require(Domain.CAMERA_RGB)
+    balance = np.asarray(white_balance, np.float32)
+    if balance.shape != (3,) or not np.all(np.isfinite(balance)) or np.any(balance <= 0):
+        raise DomainError(f"white balance {white_balance} is not three positive numbers", where="white_balance")
+    return balance
+
+
+def pyramid(half: Floats, cells: Floats) -> tuple[list[Floats], list[Floats]]:
+    """The parts at half size and below (N_SCALES - 1 of them), and the noise in cells of every scale (N_SCALES)."""
+    levels, variances = [half], [cells]
+    while len(levels) < N_SCALES - 1:
+        levels.append(halved(levels[-1]))
+    while len(variances) < N_SCALES:
+        variances.append(halved(variances[-1]))
+    return levels, variances
 
 
 def prepare(frame: Frame, rgb: Floats, balance: Floats, offset: float) -> tuple[Floats, Floats]:
@@ -123,7 +154,11 @@ def prepare(frame: Frame, rgb: Floats, balance: Floats, offset: float) -> tuple[
 
 
 def one_over_frames(frame: Frame) -> Floats:
-    """1 / n_effective averaged over 4x4 px cells, float32 [ceil(H/4), ceil(W/4)]."""
+    """1 / n_effective averaged over 4x4 px cells, float32 [ceil(H/4), ceil(W/4)].
+
+    Shrinkage leaves a part of the noise that went in. So that places of few frames do not stand out as islands of
+    grain, their noise is counted the more, the farther it lies above what most of the picture has.
+    """
     height, width = frame.shape
     rows, columns = -(-height // 4), -(-width // 4)
     n = frame.n_effective
@@ -131,7 +166,9 @@ def one_over_frames(frame: Frame) -> Floats:
         return np.full((rows, columns), 1 / n, np.float32)
     inverse = 1 / np.maximum(n.astype(np.float32, copy=False), np.float32(1e-3))
     inverse = np.pad(inverse, ((0, 4 * rows - height), (0, 4 * columns - width)), mode="edge")
-    return np.ascontiguousarray(inverse.reshape(rows, 4, columns, 4).mean((1, 3), dtype=np.float32))
+    cells = inverse.reshape(rows, 4, columns, 4).mean((1, 3), dtype=np.float32)
+    excess = (cells / np.quantile(cells, 0.25)) ** EVENNESS
+    return np.ascontiguousarray(cells * np.clip(excess, 1, EVENNESS_LIMIT), np.float32)
 
 
 def halved(planes: Floats) -> Floats:
@@ -147,46 +184,48 @@ def root_offset(noise: NoiseModel, balance: Floats) -> float:
     return float(np.clip(beta / max(alpha, 1e-12) * float(np.mean(balance)), *OFFSET_BOUNDS))
 
 
-@functools.cache
-def basis() -> Floats:
-    """The cosine transform in the kernel's layout [9, 8]: row k, column n; the last row is the window."""
-    n = np.arange(WINDOW_SIZE)
-    cosine = np.cos(np.pi * (n[None, :] + 0.5) * n[:, None] / WINDOW_SIZE) * np.sqrt(2 / WINDOW_SIZE)
-    cosine[0] /= np.sqrt(2)
-    window = np.sin(np.pi * (n + 0.5) / WINDOW_SIZE)
-    return np.ascontiguousarray(np.vstack([cosine, window]), np.float32)
+def analyse(frame: Frame, white_balance: tuple[float, float, float]) -> DenoiseFacts:
+    """Spectrum of the noise of a frame: from the whole picture, so that a crop is denoised as the whole is.
 
-
-@functools.cache
-def coefficient_weights(correlation_px: float) -> tuple[Floats, ...]:
-    """1 / variance of each coefficient [3 parts, 8, 8] for each scale, for noise of unit variance in a pixel.
-
-    Noise that was white at the sensor and blurred by a Gaussian since: its spectrum is the Gaussian's, squared; halving
-    the picture multiplies it by that of a 2x2 mean and folds it.
+    Parameters
+    ----------
+    frame
+        Linear CAMERA_RGB float32 [H, W, 3], as given to `denoise_rgb`.
+    white_balance
+        As given to `denoise_rgb`.
     """
-    frequency = np.fft.fftfreq(64)
-    line = np.exp(-4 * np.pi**2 * correlation_px**2 * frequency**2)
-    line /= line.mean()
-    k, n = np.arange(WINDOW_SIZE), np.arange(WINDOW_SIZE)
-    lag = np.abs(n[:, None] - n[None, :])
-    result = []
-    cosine = basis()[:8].astype(np.float64)
-    correlation = np.fft.ifft(line).real
-    for _ in range(N_SCALES):
-        variance = np.einsum("kn,nm,km->k", cosine, correlation[lag], cosine)
-        both = np.maximum(variance[:, None] * variance[None, :], 1e-3)
-        result.append(np.ascontiguousarray(np.broadcast_to(1 / both, (3, k.size, k.size)), np.float32))
-        # Mean of two neighbours, every second one kept.
-        at = np.arange(correlation.size // 2)
-        correlation = (
-            2 * correlation[2 * at] + correlation[2 * at - 1] + correlation[(2 * at + 1) % correlation.size]
-        ) / 4
-    return tuple(result)
+    balance = check(frame, white_balance)
+    rgb = np.ascontiguousarray(frame.pixels, np.float32)
+    offset = root_offset(frame.noise, balance)
+    return spectrum_of(frame, rgb, balance, offset, *pyramid(*prepare(frame, rgb, balance, offset)))
+
+
+def spectrum_of(
+    frame: Frame, rgb: Floats, balance: Floats, offset: float, levels: list[Floats], variances: list[Floats]
+) -> DenoiseFacts:
+    """The facts from what `denoise_rgb` has made already."""
+    is_white = frame.noise.correlation_px == 0
+    models = spectrum.declared(frame.noise.correlation_px, N_SCALES)
+    found = []
+    inside = np.arange(spectrum.SIZE)
+    for scale, (model, variance) in enumerate(zip(models, variances, strict=True)):
+        height, width = frame.shape if scale == 0 else levels[scale - 1].shape[1:]
+        top, left = spectrum.block_places(height, width)
+        rows, columns = top[:, None, None] + inside[:, None], left[:, None, None] + inside
+        if scale == 0:
+            value = rgb[rows, columns] * balance
+            root = np.sqrt(np.maximum(value + np.float32(offset), 0))
+            blocks = np.moveaxis(root @ PARTS.T, 3, 1)
+        else:
+            blocks = np.moveaxis(levels[scale - 1][:, rows, columns], 0, 1)
+        near = (top // 4 + 1).clip(0, variance.shape[1] - 1), (left // 4 + 1).clip(0, variance.shape[2] - 1)
+        found.append(spectrum.measured(blocks, variance[:, near[0], near[1]].T, model, is_white))
+    return DenoiseFacts(tuple(found))
 
 
 def noise_after(noise: NoiseModel, settings: DenoiseParams) -> NoiseModel:
     """The noise model of what is left in flat areas."""
-    left = (1 - 0.9 * min(settings.luminance, 1.0)) ** 2 + 0.02
+    left = (1 - min(settings.luminance, 1.0)) ** 2 + 0.015
     return NoiseModel(
         tuple(a * left for a in noise.alpha),
         tuple(b * left for b in noise.beta),

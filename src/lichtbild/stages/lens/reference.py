@@ -31,6 +31,15 @@ def lens_warp(pixels: Floats, width: int, height: int, grid: Floats, across: Flo
         out[:, plane::3] = total * gain
 
 
+def lens_warp_shared(
+    pixels: Floats, width: int, height: int, grid: Floats, across: Floats, down: Floats, out: Floats
+) -> None:
+    """The same with the displacement of plane 0 for all planes."""
+    alike = grid.copy()
+    alike[:, :, 1:, :2] = grid[:, :, :1, :2]
+    lens_warp(pixels, width, height, alike, across, down, out)
+
+
 def at_pixels(nodes: npt.NDArray[np.float64], shape: tuple[int, int], is_curved: bool) -> npt.NDArray[np.float64]:
     """Values at pixel centres from nodes every 16 px, the first at -16: linear, or the parabola through four nodes."""
     rows = _along(nodes, shape[0], is_curved)

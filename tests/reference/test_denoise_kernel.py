@@ -1,0 +1,88 @@
+"""The compiled denoising kernels against their NumPy twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lichtbild.core import Domain, Frame, FrameInfo, NoiseModel, native
+from lichtbild.core.frame import sample_gain_grid
+from lichtbild.stages.denoise import halved, prepare, reference, spectrum
+
+BALANCE = np.array([2.0, 1.0, 1.6], np.float32)
+OFFSET = 0.02
+# Around the cuts of the schedule (240 columns, 64 rows), multiples of four and not, smaller than a block.
+SHAPES = [(1, 1), (3, 5), (8, 8), (21, 50), (65, 243), (66, 129)]
+
+
+def picture(rng, height, width):
+    """Edges, noise, and some light below black."""
+    base = np.where(np.arange(width)[None, :, None] % 37 < 18, 0.4, 0.05) * np.ones((height, 1, 3))
+    return np.ascontiguousarray(base + rng.normal(size=base.shape) * 0.04, np.float32)
+
+
+def weights(rng):
+    return np.ascontiguousarray(1 / rng.uniform(0.2, 3, (3, 8, 8)), np.float32)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_coarser_scale(shape):
+    rng = np.random.default_rng()
+    parts = np.ascontiguousarray(np.moveaxis(picture(rng, *shape), 2, 0))
+    coarse = halved(parts) + rng.normal(size=(3, -(-shape[0] // 2), -(-shape[1] // 2))).astype(np.float32) * 0.01
+    cells = rng.uniform(5e-4, 3e-3, (3, -(-shape[0] // 4), -(-shape[1] // 4))).astype(np.float32)
+    arguments = parts, coarse, cells, weights(rng), np.array([1.5, 1.0, 0.3], np.float32), spectrum.basis()
+    fast, clear = np.full_like(parts, np.nan), np.full_like(parts, np.nan)
+    native.call("denoise_scale", *arguments, fast)
+    reference.denoise_scale(*arguments, clear)
+    # fast_inverse is good to 1e-4 of gains that are at most 1, on noise of 0.04.
+    np.testing.assert_allclose(fast, clear, atol=2e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_finest_scale(shape):
+    rng = np.random.default_rng()
+    rgb = picture(rng, *shape)
+    half = -(-shape[0] // 2), -(-shape[1] // 2)
+    t = reference.to_root(rgb * BALANCE, OFFSET) @ reference.PARTS.T
+    coarse = halved(np.ascontiguousarray(np.moveaxis(t, 2, 0), np.float32))
+    assert coarse.shape[1:] == half
+    cells = rng.uniform(5e-4, 3e-3, (3, -(-shape[0] // 4), -(-shape[1] // 4))).astype(np.float32)
+    arguments = (
+        rgb,
+        BALANCE,
+        OFFSET,
+        coarse,
+        cells,
+        weights(rng),
+        np.array([1.5, 1.0, 0.0], np.float32),
+        spectrum.basis(),
+    )
+    fast, clear = np.full_like(rgb, np.nan), np.full_like(rgb, np.nan)
+    native.call("denoise_finest", *arguments, fast)
+    reference.denoise_finest(*arguments, clear)
+    np.testing.assert_allclose(fast, clear, atol=3e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_preparation(shape):
+    rng = np.random.default_rng()
+    rgb = picture(rng, *shape)
+    gain = rng.uniform(1, 3, (-(-shape[0] // 16) + 1, -(-shape[1] // 16) + 1, 3)).astype(np.float32)
+    frame = Frame(
+        rgb, Domain.CAMERA_RGB, FrameInfo("test", shape, "linear"),
+        NoiseModel((1e-3, 2e-3, 3e-3), (1e-5, 2e-5, 3e-5), "simulated"), 2.5, gain,
+    )  # fmt: skip
+    half, cells = prepare(frame, rgb, BALANCE, OFFSET)
+    padded = np.pad(rgb, ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0)), "edge")
+    parts = reference.to_root(padded * BALANCE, OFFSET) @ reference.PARTS.T
+    four = parts[0::2, 0::2] + parts[1::2, 0::2] + parts[0::2, 1::2] + parts[1::2, 1::2]
+    np.testing.assert_allclose(half, np.moveaxis(four / 4, 2, 0), atol=1e-5)
+
+    rows, columns = cells.shape[1:]
+    whole = np.pad(rgb, ((0, 4 * rows - shape[0]), (0, 4 * columns - shape[1]), (0, 0)), "edge")
+    light = np.maximum(whole.reshape(rows, 4, columns, 4, 3).mean((1, 3)), 0)
+    g = sample_gain_grid(gain, 4 * np.arange(rows) + 2.5, 4 * np.arange(columns) + 2.5)
+    of_light = (np.array(frame.noise.alpha) * g * light + np.array(frame.noise.beta) * g * g) / 2.5
+    of_root = BALANCE**2 * of_light / (4 * (BALANCE * light + OFFSET))
+    np.testing.assert_allclose(cells, np.moveaxis(of_root @ (reference.PARTS**2).T, 2, 0), rtol=1e-3)
