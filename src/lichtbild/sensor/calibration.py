@@ -140,7 +140,7 @@ def _all() -> Iterator[Calibration]:
             raise MetadataError("is not a folder", where=f"{FOLDER_VARIABLE}={folder}")
         for path in sorted(Path(folder).glob("*.toml")):
             yield load_calibration(path)
-    for entry in sorted(resources.files("lichtbild.cameras").iterdir(), key=lambda e: e.name):
+    for entry in sorted((resources.files("lichtbild") / "cameras").iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".toml"):
             yield parse_calibration(entry.read_text("utf-8"), entry.name)
 
