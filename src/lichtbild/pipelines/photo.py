@@ -127,7 +127,7 @@ def develop(
     made = negative(burst, params, progress, is_final=False)
     frame = made.frame
     if len(burst) > 1:
-        frame = denoise_rgb(frame, made.white_balance, params.denoise)
+        frame = denoise_rgb(frame, made.white_balance, _denoise_of(frame, params))
         progress(ProgressEvent("denoise", 0.85, 1.0))
     frame = intake.cropped(correct_lens(frame, params.lens))
     progress(ProgressEvent("lens", 0.9, 1.0))
@@ -153,8 +153,16 @@ def _single(frame: Frame, plan: intake.Plan, params: PhotoParams, is_final: bool
 def _guess(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
     """The best picture that one frame gives: denoised and demosaiced."""
     if frame.domain is not Domain.MOSAIC:
-        return denoise_rgb(frame, plan.white_balance, params.denoise)
+        return denoise_rgb(frame, plan.white_balance, _denoise_of(frame, params))
     return demosaic(denoise_mosaic(frame, params.denoise_mosaic), plan.white_balance, params.demosaic)
+
+
+def _denoise_of(frame: Frame, params: PhotoParams) -> DenoiseParams:
+    """The denoising asked for; of a picture that the camera denoised already, a third: the rest is texture by now."""
+    chosen = params.denoise
+    if not frame.info.camera.is_rendered:
+        return chosen
+    return dataclasses.replace(chosen, luminance=chosen.luminance / 3, chrominance=chosen.chrominance / 3)
 
 
 class _Steps:
