@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core.frame import GAIN_STEP_PX
-
 Floats = npt.NDArray[np.floating]
 Bytes = npt.NDArray[np.uint8]
 
-TILE_PX = 32
+TILE_PX, TILE_BLOCKS = 32, 16
 BLUR = np.array([0.0222, 0.2282, 0.4992, 0.2282, 0.0222])
 
 
@@ -68,24 +66,21 @@ def merge_texture(first: Floats, out: Floats) -> None:
 
 
 def merge_agreement(
-    mean: Floats, texture: Floats, other: Floats, gain: Floats, alpha: Floats, beta: Floats, hand: Floats,
-    local: Floats, tolerated: Floats, has_local: int, out: Floats,
+    mean: Floats, texture: Floats, other: Floats, noise: Floats, hand: Floats, local: Floats, tolerated: Floats,
+    has_local: int, out: Floats,
 ) -> None:  # fmt: skip
-    """Squared disagreement with the reference in units of what noise and texture explain, and the displacement (dy,
-    dx) px of the mosaic, by the hand's or the tile's own motion, that agrees better: [3, h, w].
+    """Squared disagreement with the reference in units of what noise and texture explain, and the displacement
+    (dy, dx) px of the mosaic, by the hand's or the tile's own motion, that agrees better: [3, h, w].
 
-    mean, texture, other [3, h, w]; gain [gh, gw, 3]; alpha, beta [3]; hand, local [th, tw, 2]; tolerated [th, tw, 1].
+    mean, texture, other [3, h, w]; of tiles of 16 blocks: noise [th, tw, 6], alpha, then beta of R, G, B of the
+    difference of two means; hand, local [th, tw, 2] and tolerated [th, tw, 1], bilinear between tile centres.
     """
     _, h, w = other.shape
     y, x = np.mgrid[0:h, 0:w]
     v, u = (2 * y + 1) / TILE_PX - 0.5, (2 * x + 1) / TILE_PX - 0.5
+    of_tile = np.moveaxis(noise[y // TILE_BLOCKS, x // TILE_BLOCKS].astype(np.float64), 2, 0)
     part = _at(tolerated[..., 0].astype(np.float64), v, u)
-    explained = np.empty((3, h, w))
-    for c in range(3):
-        # At the centre of the block's first pixel.
-        g = _at(gain[..., c].astype(np.float64), (2 * y + 0.5) / GAIN_STEP_PX, (2 * x + 0.5) / GAIN_STEP_PX)
-        noise = alpha[c] * g * np.maximum(mean[c], 0) + beta[c] * g * g
-        explained[c] = noise + part * texture[c] + 1e-9
+    explained = of_tile[:3] * np.maximum(mean, 0) + of_tile[3:] + part * texture + 1e-9
 
     found = []
     for grid in (hand, local):
