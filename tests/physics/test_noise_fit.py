@@ -55,6 +55,18 @@ def test_mosaic_of_flats_and_texture(iso: float, n_frames: int) -> None:
     assert _relative_error(fit.model, iso) < 0.15
 
 
+def test_noise_cut_off_at_black_is_measured_whole() -> None:
+    """At ISO 3200 the darkest tones lie a standard deviation above the least number that there is."""
+    light = np.repeat(np.linspace(0, 0.12, 12), 80)[None, :].repeat(480, 0)
+    frames = [_expose(light, 3200, seed=k, black=16) for k in range(2)]
+    assert (frames[0] == frames[0].min()).mean() > 0.05
+    for n in (1, 2):
+        model = fit_noise(frames[:n], Cfa.from_name("RGGB"), bits=10).model
+        for signal in (0.02, 0.1):
+            truth = ALPHA_100 * 32 * signal + BETA_100 * 32**2
+            assert model.alpha[1] * signal + model.beta[1] == pytest.approx(truth, rel=0.12)
+
+
 def test_frames_that_moved_are_no_worse_than_one() -> None:
     light = _texture(500, 660, seed=4)
     frames = [_expose(light[k : 480 + k, 2 * k : 640 + 2 * k], 800, seed=k) for k in range(4)]

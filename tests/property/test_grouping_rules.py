@@ -77,6 +77,17 @@ def test_an_unrelated_file_changes_nothing(files: list[Candidate]) -> None:
     assert all(p.kind == "single" for p in after if added & set(p.members))
 
 
+def test_what_is_left_out_stands_in_one_order() -> None:
+    """Found by the test above: a file of another day changed the order in which a burst's odd files were told."""
+    files = [
+        _file("IMG_0000.dng", "One", None, width=600), _file("payload_N002.dng", "One", None),
+        _file("payload_N000.dng", "Two", None), _file("payload_N001.dng", "One", None, width=600),
+    ]  # fmt: skip
+    another_day = _file("a_year_later.dng", "One", 1e9 + 3e7)
+    told = [[p.name for p, _ in found.left_out] for found in group([another_day, *files], alike) if found.left_out]
+    assert told == [["payload_N001.dng", "payload_N002.dng"]]
+
+
 @settings(max_examples=150, deadline=None)
 @given(folders())
 def test_every_file_is_in_one_place_and_shots_are_uniform(files: list[Candidate]) -> None:

@@ -99,7 +99,9 @@ def test_same_name_from_another_hour_is_no_companion() -> None:
         (0.45, 0.01, 0.9, 1),  # within 500 ms
         (0.45, 0.01, 0.1, 2),  # within 500 ms, another scene
         (2.05, 1.0, 0.9, 1),  # within 2 x 1 s + 150 ms
-        (2.05, 0.5, 0.1, 2),
+        (0.8, 0.01, 0.9, 2),  # over 500 ms, and nothing in the names
+        (2.05, 0.5, 0.9, 2),
+        (2.05, 1.0, 0.1, 2),
         (60.0, 0.01, 0.9, 2),
     ],
 )
@@ -202,6 +204,16 @@ def test_hdrplus_folder_takes_its_reference(tmp_path: Path) -> None:
     burst = read(tmp_path)
     assert burst.reference == 2
     assert len(burst) == 3
+
+
+def test_pictures_made_here_are_no_frames(tmp_path: Path) -> None:
+    for k in range(2):
+        _save(tmp_path / f"IMG_{k}.jpg", _scene(1, 5 * k), f"10{k}50")
+    exif = Image.Exif()
+    exif[271], exif[272], exif[305] = "Acme", "One", "lichtbild 0.1.0"
+    Image.fromarray(_scene(1)).save(tmp_path / "IMG_0_developed.jpg", exif=exif)
+    assert len(read(tmp_path)) == 2
+    assert ("IMG_0_developed.jpg", "made by lichtbild") in [(p.name, why) for p, why in survey(tmp_path).left_out]
 
 
 def test_lists_are_taken_at_their_word_but_odd_frames_are_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import Domain, Frame, Params, ShapeError, param
+from lichtbild.core.frame import sample_gain_grid
 from lichtbild.core.native import call
 from lichtbild.stages.align import field
 
@@ -40,12 +41,11 @@ class Pyramid:
     """Luminance of one frame, free of the colour filter array.
 
     `levels[0]` is half the mosaic's size, each next half of that; float32 [h, w], white-balanced, 1 = saturation.
-    variance of a pixel of level i = `alpha[i]` * value + `beta[i]`.
+    `noise[i]` float32 [th, tw, 2] holds alpha and beta of each 16 px tile of level i: variance = alpha * value + beta.
     """
 
     levels: tuple[F32, ...]
-    alpha: tuple[float, ...]
-    beta: tuple[float, ...]
+    noise: tuple[F32, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +113,20 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
         call("align_halve", levels[-1], level)
         levels.append(level)
     kept = [_LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0) for i in range(len(levels))]
-    floor = 1e-9
-    return Pyramid(tuple(levels), tuple(alpha * k + floor for k in kept), tuple(beta * k + floor for k in kept))
+    noises = []
+    for i, part in enumerate(kept):
+        gain = _tile_gain(frame, tile_grid(levels[i].shape), _KERNEL_TILE * 2.0 ** (i + 1))
+        pair = np.stack([alpha * part * gain + 1e-9, beta * part * gain**2 + 1e-9], -1)
+        noises.append(np.ascontiguousarray(pair, np.float32))
+    return Pyramid(tuple(levels), tuple(noises))
+
+
+def _tile_gain(frame: Frame, grid: tuple[int, int], tile_px: float) -> F32:
+    """Spatial gain of green at the centres of tiles of `tile_px` px of the mosaic, float32 [th, tw]."""
+    if frame.gain is None:
+        return np.ones(grid, np.float32)
+    centres = [(np.arange(n) + 0.5) * tile_px for n in grid]
+    return sample_gain_grid(frame.gain, centres[0], centres[1])[..., frame.gain.shape[2] // 2]
 
 
 def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None = None) -> Motion:
@@ -156,8 +168,7 @@ def normal_equations(reference: Pyramid, other: Pyramid, level: int, flow: F32, 
                 motion[..., [2 + axis, 4 + axis]] = np.gradient(flow, axis=axis) / _KERNEL_TILE
     out = np.full((*flow.shape[:2], 7), np.nan, np.float32)
     call(
-        "align_tile_normal", reference.levels[level], other.levels[level], motion, reference.alpha[level],
-        reference.beta[level], out,
+        "align_tile_normal", reference.levels[level], other.levels[level], motion, reference.noise[level], out,
     )  # fmt: skip
     return out
 

@@ -89,15 +89,14 @@ def cubic(distance):
 @hl.generator(name="align_tile_normal")
 class TileNormal:
     """reference, current float32 [h, w], motion of every tile float32 [th, tw, 6] (dy, dx at its centre, then their
-    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), noise alpha and beta -> float32 [th, tw, 7]:
+    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), its noise float32 [th, tw, 2] (alpha, beta) -> [th, tw, 7]:
     sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current,
     each divided by the variance of e, and the number of pixels that have a partner."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
     motion = hl.InputBuffer(hl.Float(32), 3)
-    alpha = hl.InputScalar(hl.Float(32))
-    beta = hl.InputScalar(hl.Float(32))
+    noise = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -128,7 +127,7 @@ class TileNormal:
             & (hl.abs(fx - hl.f32(0.5)) < hl.f32(1.5)) & (hl.abs(fy - hl.f32(0.5)) < hl.f32(1.5)) & (px < w) & (py < h)
         )  # fmt: skip
         level = ref[px, py]
-        q = hl.select(has_partner, 1 / (2 * (g.alpha * hl.max(level, 0) + g.beta)), 0)
+        q = hl.select(has_partner, 1 / (2 * (g.noise[0, x, y] * hl.max(level, 0) + g.noise[1, x, y])), 0)
         e = level - warped
         gy = hl.f32(0.5) * (ref[px, py + 1] - ref[px, py - 1])
         gx = hl.f32(0.5) * (ref[px + 1, py] - ref[px - 1, py])

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import Domain, DomainError, Frame, NoiseModel, Params, ShapeError, param
-from lichtbild.core.frame import sample_gain_grid
+from lichtbild.core.frame import GAIN_STEP_PX
 from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
 
@@ -25,19 +25,32 @@ U8 = npt.NDArray[np.uint8]
 class MergeParams(Params):
     """How frames are brought together."""
 
-    kernel_px: float = param(0.4, "radius (sigma) of the gather kernel", unit="px", low=0.25, high=1.0)
+    kernel_px: float = param(0.5, "radius (sigma) of the gather kernel", unit="px", low=0.25, high=1.0)
     strictness: float = param(1.0, "how soon a frame that disagrees is left out; higher: sooner", low=0.1, high=10.0)
-    sharpen: float = param(1.0, "how much of the gather kernel's blur is undone", low=0.0, high=1.5)
+    guess_frames: float = param(
+        1.0, "how many frames the first guess, the denoised reference, is worth", unit="frames", low=0.0, high=8.0
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Guide:
-    """What the reference looks like to the trust test, float32 [3, H / 2, W / 2] each: mean of 2 x 2 blocks over 3 x 3 of
-    them, variance of the difference of two such means from noise, and variance of the blocks from texture."""
+    """What the reference looks like to the trust test.
+
+    Parameters
+    ----------
+    mean, texture
+        float32 [3, H / 2, W / 2]: mean of 2 x 2 blocks over 3 x 3 of them, and variance of the first guess over the same.
+    gain
+        Spatial gain grid, float32 [gh, gw, 3].
+    alpha, beta
+        float32 [3], noise of the difference of two such means.
+    """
 
     mean: F32
-    noise: F32
     texture: F32
+    gain: F32
+    alpha: F32
+    beta: F32
 
 
 class Merger:
@@ -47,17 +60,27 @@ class Merger:
     ----------
     reference
         MOSAIC float32 or CAMERA_RGB, linear: the frame whose moment and framing the picture shows.
+    first
+        CAMERA_RGB: the reference denoised and demosaiced. Frames tell where it is wrong: each sample is compared with it
+        at the very place where it fell, so that neither blur of the gather kernel nor uneven places become visible.
     white_balance
         Multipliers of R, G, B, green 1.
     params
         See `MergeParams`.
     """
 
-    def __init__(self, reference: Frame, white_balance: tuple[float, float, float], params: MergeParams) -> None:
+    def __init__(
+        self, reference: Frame, first: Frame, white_balance: tuple[float, float, float], params: MergeParams
+    ) -> None:
         reference.require(Domain.MOSAIC, Domain.CAMERA_RGB)
         if min(reference.shape) < 8:
             raise ShapeError("too small to be merged", where=reference.info.name)
+        first.require(Domain.CAMERA_RGB)
+        if first.shape != reference.shape:
+            raise ShapeError("the first guess has another size than the reference", where=reference.info.name)
         self.reference = reference
+        # Planar and with a border: every load of the kernels is contiguous.
+        self._first = np.pad(np.moveaxis(first.pixels, 2, 0), ((0, 0), (1, 1), (1, 1)), mode="edge")
         self.white_balance = white_balance
         self.params = params
         self.n_frames = 1
@@ -65,7 +88,7 @@ class Merger:
         self._is_mosaic = reference.domain is Domain.MOSAIC
         self._sums = np.zeros((6 if self._is_mosaic else 4, height, width), np.float32)
         self._trusted = np.ones((height // 2, width // 2), np.float32)
-        self._guide = _guide(reference, params)
+        self._guide = self._guide_of(reference)
         full = np.full((height // 2, width // 2), 255, np.uint8)
         self._gather(reference, full, np.zeros((3, *full.shape), np.float32), 1.0, np.inf)
 
@@ -88,15 +111,11 @@ class Merger:
 
     def trust(self, frame: Frame, motion: Motion) -> tuple[U8, F32]:
         """How far the frame agrees with the reference at every 2 x 2 block, and the motion that agrees better."""
-        mean = np.empty_like(self._guide.mean)
-        if self._is_mosaic:
-            call("merge_mean_mosaic", frame.pixels, *_red_of(frame), mean)
-        else:
-            call("merge_mean_rgb", frame.pixels, mean)
+        mean = self._mean_of(frame)
         agreement = np.empty_like(mean)
         call(
-            "merge_agreement", self._guide.mean, self._guide.noise, self._guide.texture, mean, motion.hand_px,
-            motion.local_px, _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
+            "merge_agreement", self._guide.mean, self._guide.texture, mean, self._guide.gain, self._guide.alpha,
+            self._guide.beta, motion.hand_px, motion.local_px, _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
         )  # fmt: skip
         trust = np.empty(mean.shape[1:], np.uint8)
         call("merge_trust", agreement, trust)
@@ -106,28 +125,50 @@ class Merger:
         """The merged frame, CAMERA_RGB float32 [H, W, 3]."""
         height, width = self.reference.shape
         out = np.empty((height, width, 3), np.float32)
-        # Three samples with this side weight have the variance of the gather kernel's Gaussian.
-        side = self.params.kernel_px**2 / 2
+        worth = self.params.guess_frames
         if self._is_mosaic:
             red, _, blue = self.white_balance
             trust = _sample_trust(self.reference.noise, self.white_balance)
-            call("merge_finish_mosaic", self._sums, red, blue, *trust, self.params.sharpen, side, out)
+            call("merge_finish_mosaic", self._sums, self._first, red, blue, *trust, worth, out)
         else:
-            call("merge_finish_rgb", self._sums, self.params.sharpen, side, out)
+            call("merge_finish_rgb", self._sums, self._first, worth, out)
         info = dataclasses.replace(self.reference.info, cfa=None, kind="linear" if self._is_mosaic else self.reference.info.kind)
         return self.reference.replaced(
             pixels=out, domain=Domain.CAMERA_RGB, n_effective=_doubled(self._trusted, (height, width)), info=info
         )
 
+    def _mean_of(self, frame: Frame) -> F32:
+        mean = np.empty((3, frame.shape[0] // 2, frame.shape[1] // 2), np.float32)
+        if self._is_mosaic:
+            call("merge_mean_mosaic", frame.pixels, *_red_of(frame), mean)
+        else:
+            call("merge_mean_rgb", frame.pixels, mean)
+        return mean
+
+    def _guide_of(self, reference: Frame) -> Guide:
+        mean = self._mean_of(reference)
+        texture = np.empty_like(mean)
+        call("merge_texture", self._first, texture)
+        # Samples in the mean of a block; both means carry a ninth of a block's noise.
+        samples = np.array([1, 2, 1] if self._is_mosaic else [4, 4, 4])
+        share = 2 / 9 / samples / self.params.strictness
+        alpha, beta = (np.resize(np.asarray(n), 3) * share for n in (reference.noise.alpha, reference.noise.beta))
+        gain = reference.gain
+        if gain is None:
+            nodes = [-(-side // GAIN_STEP_PX) + 1 for side in reference.shape]
+            gain = np.ones((*nodes, 3), np.float32)
+        gain = np.ascontiguousarray(np.broadcast_to(gain, (*gain.shape[:2], 3)), np.float32)
+        return Guide(mean, texture, gain, alpha.astype(np.float32), beta.astype(np.float32))
+
     def _gather(self, frame: Frame, trust: U8, agreement: F32, weight: float, clip: float) -> None:
         inverse = 0.5 / self.params.kernel_px**2
         if self._is_mosaic:
             call(
-                "merge_gather_mosaic", frame.pixels, trust, agreement, *_red_of(frame), inverse, weight, clip, self._sums,
+                "merge_gather_mosaic", frame.pixels, trust, agreement, self._first, *_red_of(frame), inverse, weight, clip, self._sums,
                 self._sums,
             )  # fmt: skip
         else:
-            call("merge_gather_rgb", frame.pixels, trust, agreement, inverse, weight, clip, self._sums, self._sums)
+            call("merge_gather_rgb", frame.pixels, trust, agreement, self._first, inverse, weight, clip, self._sums, self._sums)
 
 
 def _red_of(frame: Frame) -> tuple[int, int]:
@@ -139,9 +180,10 @@ def _red_of(frame: Frame) -> tuple[int, int]:
 
 def _doubled(plane: F32, shape: tuple[int, int]) -> F32:
     """A plane of 2 x 2 blocks at full size; an odd last row or column repeats its neighbour."""
-    rows = np.minimum(np.arange(shape[0]) // 2, plane.shape[0] - 1)
-    columns = np.minimum(np.arange(shape[1]) // 2, plane.shape[1] - 1)
-    return np.ascontiguousarray(plane[rows][:, columns])
+    whole = plane.repeat(2, axis=0).repeat(2, axis=1)
+    if whole.shape == shape:
+        return whole
+    return np.pad(whole, [(0, wanted - have) for wanted, have in zip(shape, whole.shape, strict=True)], mode="edge")
 
 
 def _sample_trust(noise: NoiseModel, white_balance: tuple[float, float, float], signal: float = 0.1) -> tuple[float, float]:
@@ -150,28 +192,6 @@ def _sample_trust(noise: NoiseModel, white_balance: tuple[float, float, float], 
         return 1.0, 1.0
     variance = [w * w * (a * signal / w + b) for w, a, b in zip(white_balance, noise.alpha, noise.beta, strict=True)]
     return variance[1] / variance[0], variance[1] / variance[2]
-
-
-def _guide(reference: Frame, params: MergeParams) -> Guide:
-    h, w = reference.shape[0] // 2, reference.shape[1] // 2
-    mean, variance = np.empty((3, h, w), np.float32), np.empty((3, h, w), np.float32)
-    is_mosaic = reference.domain is Domain.MOSAIC
-    if is_mosaic:
-        call("merge_guide_mosaic", reference.pixels, *_red_of(reference), mean, variance)
-    else:
-        call("merge_guide_rgb", reference.pixels, mean, variance)
-    gain = None
-    if reference.gain is not None:
-        gain = np.moveaxis(sample_gain_grid(reference.gain, 2 * np.arange(h) + 1.0, 2 * np.arange(w) + 1.0), 2, 0)
-    noise, texture = np.empty_like(mean), variance
-    alpha, beta = (list(n) * (3 // len(n)) for n in (reference.noise.alpha, reference.noise.beta))
-    for k, n_samples in enumerate((1, 2, 1) if is_mosaic else (4, 4, 4)):
-        g = np.float32(1) if gain is None else gain[k]
-        block = (alpha[k] * g * np.maximum(mean[k], 0) + beta[k] * g * g) / n_samples
-        texture[k] = np.maximum(variance[k] - block, 0)
-        # Both means carry a ninth of a block's noise.
-        noise[k] = block * np.float32(2 / 9 / params.strictness) + np.float32(1e-9)
-    return Guide(mean, noise, texture)
 
 
 def _tolerated_texture(doubt: F32) -> F32:

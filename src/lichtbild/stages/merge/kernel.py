@@ -1,6 +1,7 @@
 """The burst merge: how far each frame can be trusted, samples gathered where they fell, and the finished picture."""
 
 import halide as hl
+from halide_common import gain_at
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 yi = hl.Var("yi")
@@ -66,17 +67,6 @@ def define_mean(quads, w, h, mean):
     slide(mean, [rows, quads])
 
 
-def define_guide(quads, w, h, mean, variance):
-    """Mean and variance of blocks over 3 x 3 of them."""
-    rows, squares = box_rows(quads, w, h), hl.Func("squares")
-    squares[x, y, c] = quads[x, y, c] * quads[x, y, c]
-    mean[x, y, c] = box_mean(rows)
-    variance[x, y, c] = hl.max(box_mean(box_rows(squares, w, h)) - box_mean(rows) * box_mean(rows), 0)
-    slide(mean, [])
-    slide(variance, [])
-    quads.compute_root().reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y, 16).vectorize(x, LANES)
-
-
 @hl.generator(name="merge_mean_mosaic")
 class MeanMosaic:
     """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W / 2]."""
@@ -104,46 +94,41 @@ class MeanRgb:
         define_mean(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean)
 
 
-@hl.generator(name="merge_guide_mosaic")
-class GuideMosaic:
-    """As MeanMosaic, with the variance over the 3 x 3 blocks beside it."""
+@hl.generator(name="merge_texture")
+class Texture:
+    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2 x 2
+    block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance hides."""
 
-    mosaic = hl.InputBuffer(hl.Float(32), 2)
-    red_row = hl.InputScalar(hl.Int(32))
-    red_column = hl.InputScalar(hl.Int(32))
-    mean = hl.OutputBuffer(hl.Float(32), 3)
-    variance = hl.OutputBuffer(hl.Float(32), 3)
+    first = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
-        define_guide(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean, g.variance)
-
-
-@hl.generator(name="merge_guide_rgb")
-class GuideRgb:
-    """rgb float32 [H, W, 3] -> as GuideMosaic."""
-
-    rgb = hl.InputBuffer(hl.Float(32), 3)
-    mean = hl.OutputBuffer(hl.Float(32), 3)
-    variance = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        define_guide(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean, g.variance)
+        w, h = (g.first.dim(0).extent() - 2) / 2, (g.first.dim(1).extent() - 2) / 2
+        block = [g.first[2 * x + 1 + i, 2 * y + 1 + j, c] for j in (0, 1) for i in (0, 1)]
+        sums, squares = hl.Func("sums"), hl.Func("squares")
+        sums[x, y, c] = hl.f32(0.25) * sum(block)
+        squares[x, y, c] = hl.f32(0.25) * sum(v * v for v in block)
+        rows, square_rows = box_rows(sums, w, h), box_rows(squares, w, h)
+        mean = box_mean(rows)
+        g.out[x, y, c] = hl.max(box_mean(square_rows) - mean * mean, 0)
+        slide(g.out, [rows, square_rows, sums, squares])
 
 
 @hl.generator(name="merge_agreement")
 class Agreement:
-    """Mean of 2 x 2 blocks of the reference, its variance from noise and from texture, mean of the other frame, each
-    float32 [3, h, w]; hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1],
-    whether any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
+    """Mean of 2 x 2 blocks of the reference, variance of its texture, mean of the other frame, each float32 [3, h, w];
+    gain grid float32 [gh, gw, 3] (a node every 16 px of the mosaic), alpha and beta float32 [3] of the difference of two
+    such means, hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether
+    any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
     and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
-    noise = hl.InputBuffer(hl.Float(32), 3)
     texture = hl.InputBuffer(hl.Float(32), 3)
     other = hl.InputBuffer(hl.Float(32), 3)
+    gain = hl.InputBuffer(hl.Float(32), 3)
+    alpha = hl.InputBuffer(hl.Float(32), 1)
+    beta = hl.InputBuffer(hl.Float(32), 1)
     hand = hl.InputBuffer(hl.Float(32), 3)
     local = hl.InputBuffer(hl.Float(32), 3)
     tolerated = hl.InputBuffer(hl.Float(32), 3)
@@ -162,6 +147,13 @@ class Agreement:
         part = hl.Func("part")
         part[x, y] = tile_field(hl.BoundaryConditions.repeat_edge(g.tolerated), u, v, 0)
 
+        # In light of the sensor, noise is alpha s + beta; a gain g makes it alpha g s + beta g g.
+        n_x, n_y = g.gain.dim(1).extent(), g.gain.dim(2).extent()
+        expected = hl.Func("expected")
+        gain = gain_at(g.gain, 2 * x, 2 * y, c, n_x, n_y)
+        noise = g.alpha[c] * gain * hl.max(g.mean[x, y, c], 0) + g.beta[c] * gain * gain
+        expected[x, y, c] = 1 / (noise + part[x, y] * g.texture[x, y, c] + hl.f32(1e-9))
+
         def disagreement(dy, dx):
             py, px = hl.f32(y) + hl.f32(0.5) * dy, hl.f32(x) + hl.f32(0.5) * dx
             iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
@@ -173,7 +165,7 @@ class Agreement:
                 top = g.other[x0, y0, k] * (1 - fx) + g.other[x1, y0, k] * fx
                 bottom = g.other[x0, y1, k] * (1 - fx) + g.other[x1, y1, k] * fx
                 difference = top * (1 - fy) + bottom * fy - g.mean[x, y, k]
-                total += difference * difference / (g.noise[x, y, k] + part[x, y] * g.texture[x, y, k])
+                total += difference * difference * expected[x, y, k]
             low = hl.f32(-0.5)
             inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
             found = hl.Func("found")
@@ -193,6 +185,7 @@ class Agreement:
         g.out.specialize(g.has_local == 0)
         for func in (part, by_hand, by_local, chosen):
             func.compute_at(g.out, x).vectorize(x, LANES)
+        expected.compute_at(g.out, x).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
 
 
 @hl.generator(name="merge_trust")
@@ -229,20 +222,39 @@ def landing(trust, agreement, w, h, g):
     iy = hl.clamp(hl.i32(hl.floor(py)), 0, h - 2)
     ix = hl.clamp(hl.i32(hl.floor(px)), 0, w - 2)
     dy, dx = hl.clamp(py - hl.f32(iy), -1, 2), hl.clamp(px - hl.f32(ix), -1, 2)
-    wy = [hl.fast_exp(-g.inverse * (hl.f32(k) - dy) ** 2) for k in (0, 1)]
-    wx = [hl.fast_exp(-g.inverse * (hl.f32(k) - dx) ** 2) for k in (0, 1)]
-    return ix, iy, wx, wy, hl.f32(trust[tx, ty]) * hl.f32(1 / 255) * g.weight
+    oy, ox = [hl.f32(k) - dy for k in (0, 1)], [hl.f32(k) - dx for k in (0, 1)]
+    wy, wx = ([hl.fast_exp(-g.inverse * o * o) for o in offsets] for offsets in (oy, ox))
+    return ix, iy, wx, wy, ox, oy, hl.f32(trust[tx, ty]) * hl.f32(1 / 255) * g.weight
+
+
+def interpolated(image, ox, oy):
+    """Values of an image [3, H + 2, W + 2] with one pixel of border at the offsets (oy[j], ox[i]) from pixel (x, y),
+    [3][2][2], by the parabola through three neighbours along each axis. All loads are contiguous, for it is the output's
+    own neighbourhood."""
+
+    def parabola(o):
+        return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
+
+    by_x, by_y = [parabola(o) for o in ox], [parabola(o) for o in oy]
+    values = []
+    for k in range(3):
+        near = [[image[x + i, y + j, k] for i in range(3)] for j in range(3)]
+        rows = [[sum(w * v for w, v in zip(by_x[i], near[j], strict=True)) for i in (0, 1)] for j in range(3)]
+        values.append([[sum(by_y[j][r] * rows[r][i] for r in range(3)) for i in (0, 1)] for j in (0, 1)])
+    return values
 
 
 @hl.generator(name="merge_gather_mosaic")
 class GatherMosaic:
     """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
-    blocks, red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or above are left out) and sums
-    float32 [6, H, W] (value x weight of R, G, B, then weights) -> sums, may be the same array."""
+    blocks, first guess float32 [3, H + 2, W + 2], red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or
+    above are left out) and sums float32 [6, H, W] (weight x difference from the first guess at the very place of the
+    sample, of R, G, B, then weights) -> sums, may be the same array."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     trust = hl.InputBuffer(hl.UInt(8), 2)
     agreement = hl.InputBuffer(hl.Float(32), 3)
+    first = hl.InputBuffer(hl.Float(32), 3)
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
     inverse = hl.InputScalar(hl.Float(32))
@@ -253,22 +265,27 @@ class GatherMosaic:
 
     def generate(self):
         g = self
-        ix, iy, wx, wy, trust = landing(g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g)
+        ix, iy, wx, wy, ox, oy, trust = landing(g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g)
+        on_row = [((iy ^ g.red_row) & 1) == j for j in (0, 1)]
+        on_column = [((ix ^ g.red_column) & 1) == i for i in (0, 1)]
+        expected = interpolated(g.first, ox, oy)
         value, weight = [[], []], [[], []]
         for j in (0, 1):
             for i in (0, 1):
                 sample = g.mosaic[ix + i, iy + j]
+                red, green, blue = (expected[k][j][i] for k in range(3))
+                seen = hl.select(
+                    on_row[j], hl.select(on_column[i], red, green), hl.select(on_column[i], green, blue)
+                )
                 k = hl.select(sample < g.clip, trust * wy[j] * wx[i], 0)
-                value[j].append(k * sample)
+                value[j].append(k * (sample - seen))
                 weight[j].append(k)
-        on_red_row = ((iy ^ g.red_row) & 1) == 0
-        on_red_column = ((ix ^ g.red_column) & 1) == 0
 
         def colours(v):
-            first = [hl.select(on_red_row, v[0][i], v[1][i]) for i in (0, 1)]
-            second = [hl.select(on_red_row, v[1][i], v[0][i]) for i in (0, 1)]
-            red, green_a = (hl.select(on_red_column, first[i], first[1 - i]) for i in (0, 1))
-            green_b, blue = (hl.select(on_red_column, second[i], second[1 - i]) for i in (0, 1))
+            first = [hl.select(on_row[0], v[0][i], v[1][i]) for i in (0, 1)]
+            second = [hl.select(on_row[0], v[1][i], v[0][i]) for i in (0, 1)]
+            red, green_a = (hl.select(on_column[0], first[i], first[1 - i]) for i in (0, 1))
+            green_b, blue = (hl.select(on_column[0], second[i], second[1 - i]) for i in (0, 1))
             return red, green_a + green_b, blue
 
         added = [*colours(value), *colours(weight)]
@@ -287,6 +304,7 @@ class GatherRgb:
     rgb = hl.InputBuffer(hl.Float(32), 3)
     trust = hl.InputBuffer(hl.UInt(8), 2)
     agreement = hl.InputBuffer(hl.Float(32), 3)
+    first = hl.InputBuffer(hl.Float(32), 3)
     inverse = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
@@ -295,14 +313,16 @@ class GatherRgb:
 
     def generate(self):
         g = self
-        ix, iy, wx, wy, trust = landing(g.trust, g.agreement, g.rgb.dim(1).extent(), g.rgb.dim(2).extent(), g)
+        ix, iy, wx, wy, ox, oy, trust = landing(g.trust, g.agreement, g.rgb.dim(1).extent(), g.rgb.dim(2).extent(), g)
+        expected = interpolated(g.first, ox, oy)
         added = [hl.f32(0)] * 4
         for j in (0, 1):
             for i in (0, 1):
                 sample = [g.rgb[k, ix + i, iy + j] for k in range(3)]
                 brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
                 k = hl.select(brightest < g.clip, trust * wy[j] * wx[i], 0)
-                added = [total + k * part for total, part in zip(added, [*sample, hl.f32(1)], strict=True)]
+                difference = [sample[n] - expected[n][j][i] for n in range(3)]
+                added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
         g.out[x, y, c] = g.sums[x, y, c] + hl.select(c == 0, added[0], c == 1, added[1], c == 2, added[2], added[3])
 
         g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
@@ -310,46 +330,35 @@ class GatherRgb:
 
 @hl.generator(name="merge_finish_rgb")
 class FinishRgb:
-    """sums float32 [4, H, W], sharpen and side of the gather kernel -> camera_rgb float32 [H, W, 3] (see FinishMosaic)."""
+    """sums float32 [4, H, W], first guess float32 [3, H + 2, W + 2], frames that the guess is worth -> camera_rgb float32
+    [H, W, 3]."""
 
     sums = hl.InputBuffer(hl.Float(32), 3)
-    sharpen = hl.InputScalar(hl.Float(32))
-    side = hl.InputScalar(hl.Float(32))
+    first = hl.InputBuffer(hl.Float(32), 3)
+    worth = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        sums = hl.BoundaryConditions.mirror_image(g.sums)
-        mean, soft_row = hl.Func("mean"), hl.Func("soft_row")
-        mean[x, y, c] = sums[x, y, c] / hl.max(sums[x, y, 3], hl.f32(1e-12))
-        centre = 1 - 2 * g.side
-        soft_row[x, y, c] = centre * mean[x, y, c] + g.side * (mean[x, y - 1, c] + mean[x, y + 1, c])
-        soft = centre * soft_row[x, y, c] + g.side * (soft_row[x - 1, y, c] + soft_row[x + 1, y, c])
-        g.out[c, x, y] = mean[x, y, c] + g.sharpen * (mean[x, y, c] - soft)
-
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
-        g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-        for func in (mean, soft_row):
-            func.compute_at(g.out, yi).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
+        g.out[c, x, y] = g.first[x + 1, y + 1, c] + g.sums[x, y, c] / (g.sums[x, y, 3] + g.worth + hl.f32(1e-12))
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float32 [6, H, W], white balance of R and B (G is 1), trust in their samples (variance of a green sample over
-    theirs, balanced), sharpen (0..1) and side (weight of a neighbour in a blur like the gather kernel's) -> camera_rgb
-    float32 [H, W, 3].
+    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in their samples
+    (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb float32 [H, W, 3].
 
-    Colour differences are smooth, luminance is not: chrominance comes from sums blurred by a Gaussian of 0.8 px, luminance
-    from all samples of all colours with that chrominance taken out, then the blur of the gather kernel is undone to
-    second order (I + (I - G))."""
+    Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
+    blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken out."""
 
     sums = hl.InputBuffer(hl.Float(32), 3)
+    first = hl.InputBuffer(hl.Float(32), 3)
     wb_red = hl.InputScalar(hl.Float(32))
     wb_blue = hl.InputScalar(hl.Float(32))
     trust_red = hl.InputScalar(hl.Float(32))
     trust_blue = hl.InputScalar(hl.Float(32))
-    sharpen = hl.InputScalar(hl.Float(32))
-    side = hl.InputScalar(hl.Float(32))
+    worth = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -360,37 +369,26 @@ class FinishMosaic:
         rows[x, y, c] = sum(hl.f32(k) * sums[x, y + i - 2, c] for i, k in enumerate(kernel))
         blurred[x, y, c] = sum(hl.f32(k) * rows[x + i - 2, y, c] for i, k in enumerate(kernel))
 
+        # A quarter of a frame's samples are red, a quarter blue, half green; so is the guess's worth.
         tiny = hl.f32(1e-12)
-        mean = [blurred[x, y, k] / hl.max(blurred[x, y, k + 3], tiny) for k in range(3)]
-        chroma = hl.Func("chroma")
-        chroma[x, y, c] = hl.select(c == 0, g.wb_red * mean[0] - mean[1], g.wb_blue * mean[2] - mean[1])
-        luma = hl.Func("luma")
-        red = g.trust_red * (g.wb_red * sums[x, y, 0] - sums[x, y, 3] * chroma[x, y, 0])
-        blue = g.trust_blue * (g.wb_blue * sums[x, y, 2] - sums[x, y, 5] * chroma[x, y, 1])
-        weights = g.trust_red * sums[x, y, 3] + sums[x, y, 4] + g.trust_blue * sums[x, y, 5]
-        luma[x, y] = (red + sums[x, y, 1] + blue) / hl.max(weights, tiny)
-        centre = 1 - 2 * g.side
-        soft_row, soft = hl.Func("soft_row"), hl.Func("soft")
-        soft_row[x, y] = centre * luma[x, y] + g.side * (luma[x, y - 1] + luma[x, y + 1])
-        soft[x, y] = centre * soft_row[x, y] + g.side * (soft_row[x - 1, y] + soft_row[x + 1, y])
-        sharp = hl.Func("sharp")
-        sharp[x, y] = luma[x, y] + g.sharpen * (luma[x, y] - soft[x, y])
-        g.out[c, x, y] = hl.select(
-            c == 0,
-            (sharp[x, y] + chroma[x, y, 0]) / g.wb_red,
-            c == 1,
-            sharp[x, y],
-            (sharp[x, y] + chroma[x, y, 1]) / g.wb_blue,
-        )
+        share = [hl.f32(0.25), hl.f32(0.5), hl.f32(0.25)]
+        mean = [blurred[x, y, k] / (blurred[x, y, k + 3] + g.worth * share[k] + tiny) for k in range(3)]
+        in_red, in_blue = g.wb_red * mean[0] - mean[1], g.wb_blue * mean[2] - mean[1]
+        at = [g.sums[x, y, k] for k in range(6)]
+        red = g.trust_red * (g.wb_red * at[0] - at[3] * in_red)
+        blue = g.trust_blue * (g.wb_blue * at[2] - at[5] * in_blue)
+        worth = g.worth * hl.f32(0.25) * (g.trust_red + 2 + g.trust_blue)
+        luma = (red + at[1] + blue) / (g.trust_red * at[3] + at[4] + g.trust_blue * at[5] + worth + tiny)
+        added = hl.Func("added")
+        added[x, y] = ((luma + in_red) / g.wb_red, luma, (luma + in_blue) / g.wb_blue)
+        total = added[x, y]
+        g.out[c, x, y] = g.first[x + 1, y + 1, c] + hl.select(c == 0, total[0], c == 1, total[1], total[2])
 
-        # Bands of 32 rows; the blurred sums and the luminance slide down the band, two rows of slack above and below.
+        # Bands of 32 rows in parallel; the vertical blur is kept for one row at a time, the horizontal one in registers.
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
         g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-        sharp.compute_at(g.out, yi).vectorize(x, LANES)
-        soft_row.compute_at(g.out, yi).vectorize(x, LANES)
-        luma.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
-        chroma.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES).bound(c, 0, 2).reorder(c, x, y).unroll(c)
-        rows.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
+        added.compute_at(g.out, x).vectorize(x, LANES)
+        rows.compute_at(g.out, yi).vectorize(x, LANES)
 
 
 if __name__ == "__main__":

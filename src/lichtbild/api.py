@@ -1,0 +1,109 @@
+"""The front door: read a shot, develop it, save it. What the command line, the page and notebooks call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lichtbild.core import Burst, Frame, Progress, Recipe, silent
+from lichtbild.core.errors import UsageError
+from lichtbild.output.photo import Photo, bayer_negative
+from lichtbild.pipelines import photo
+from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
+
+__all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "read", "save_negative"]
+
+
+def read(what: str | Path | Sequence[str | Path]) -> Burst:
+    """The one burst in a folder, a list of files, or a file. See `lichtbild.capture.read`.
+
+    Raises
+    ------
+    UnreadableFile, MetadataError, ShapeError
+        If a file is damaged, frames do not fit together, or there is more than one shot (the message lists them).
+    """
+    from lichtbild import capture
+
+    return capture.read(what)
+
+
+def develop(
+    burst: Burst | str | Path | Sequence[str | Path],
+    params: dict[str, dict[str, Any]] | Recipe | None = None,
+    *,
+    progress: Progress = silent,
+    space: str = "srgb",
+    bits: int = 8,
+) -> Photo:
+    """The photograph of a burst, or of one frame.
+
+    Parameters
+    ----------
+    burst
+        From `read`, or what `read` takes.
+    params
+        {stage: {parameter: value}} for what is not left at its default, or a recipe. Stages and parameters:
+        `lichtbild.api.STAGES`.
+    space
+        "srgb" or "p3".
+    bits
+        8 or 16 of the picture.
+
+    Returns
+    -------
+    Photo
+        With `.save(path)`, `.save_negative(path)`, `.pixels` and `.report`.
+    """
+    burst = burst if isinstance(burst, Burst) else read(burst)
+    chosen = _params(params)
+    display, negative = photo.develop(burst, chosen, progress, space=space, bits=bits)
+    return Photo(display, negative.frame, _report(burst, negative.report))
+
+
+def merge(
+    burst: Burst | str | Path | Sequence[str | Path],
+    kind: str = "linear",
+    params: dict[str, dict[str, Any]] | Recipe | None = None,
+    *,
+    progress: Progress = silent,
+) -> Frame:
+    """The merged negative: CAMERA_RGB ("linear") or a mosaic ("bayer"), with the noise it really has."""
+    if kind not in ("linear", "bayer"):
+        raise UsageError(f"{kind!r} is no kind of negative", hint="linear or bayer")
+    burst = burst if isinstance(burst, Burst) else read(burst)
+    frame = photo.negative(burst, _params(params), progress).frame
+    return bayer_negative(frame) if kind == "bayer" else frame
+
+
+def save_negative(frame: Frame, path: str | Path, *, force: bool = False) -> None:
+    """Write a merged negative as DNG, with a small rendering of it as the preview."""
+    from lichtbild.output.dng import write_dng
+
+    write_dng(path, frame, force=force)
+
+
+def inspect(path: str | Path) -> dict[str, Any]:
+    """All that a file tells, or the bursts found in a folder, as plain data."""
+    from lichtbild import capture
+
+    path = Path(path)
+    if path.is_dir():
+        return capture.survey(path).to_json()
+    return capture.inspect_file(path)
+
+
+def _params(params: dict[str, dict[str, Any]] | Recipe | None) -> PhotoParams:
+    if isinstance(params, Recipe):
+        params = {stage: entry.get("params", {}) for stage, entry in params.stages.items()}
+    return PhotoParams.from_values(params or {})
+
+
+def _report(burst: Burst, report: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "burst": burst.name,
+        "frames": [source.info.name for source in burst.sources],
+        "grouping": list(burst.reasons),
+        "stages": list(STAGES),
+        **report,
+    }

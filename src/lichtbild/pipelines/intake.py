@@ -1,0 +1,187 @@
+"""What every pipeline does first: choose the reference, settle noise and white, and make frames of one scale."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lichtbild.core import Burst, Domain, Frame, FrameInfo, MetadataError, NoiseModel, ShapeError
+from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
+from lichtbild.sensor import choose_noise, noise_of_frames
+from lichtbild.stages import colour, white_balance
+from lichtbild.stages.defects import DefectFacts, DefectParams, repair
+from lichtbild.stages.linearise import linearise
+from lichtbild.stages.quad_bayer import QuadBayerParams, to_bayer
+
+MAX_FRAMES = 64
+White = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What was settled about a burst before its frames are merged.
+
+    `order` starts at the reference's neighbours, so that the motion found for one frame is a first guess for the next.
+    """
+
+    burst: Burst
+    reference: int
+    order: tuple[int, ...]
+    noise: NoiseModel
+    white_balance: White
+    quad: QuadBayerParams
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def plan(burst: Burst, quad: QuadBayerParams) -> Plan:
+    """Look at every frame once: the sharpest of the usual exposure near the middle becomes the reference.
+
+    Raises
+    ------
+    ShapeError
+        If there are no frames, more than 64, or frames of different size.
+    """
+    if not 1 <= len(burst) <= MAX_FRAMES:
+        raise ShapeError(f"a burst has 1 to {MAX_FRAMES} frames, not {len(burst)}", where=burst.name)
+    first = burst.sources[0].info
+    for source in burst.sources:
+        if source.info.shape != first.shape or source.info.kind != first.kind:
+            raise ShapeError(
+                f"{source.info.shape} {source.info.kind} does not fit {first.name} with {first.shape} {first.kind}",
+                where=source.info.name, hint="frames of one burst have one size and one camera",
+            )  # fmt: skip
+    reference, how = _reference_of(burst)
+    info = burst.sources[reference].info
+    frame = _linear(burst, reference, choose_noise(info).model, quad)
+    chosen = noise_of_frames(info, [frame])
+    noise = chosen.model
+    white = _white_of(frame.replaced(noise=noise))
+    order = tuple(sorted(range(len(burst)), key=lambda k: (k < reference, abs(k - reference))))
+    report = {
+        "reference": {"frame": info.name, "why": how},
+        "noise": {"alpha": list(noise.alpha), "beta": list(noise.beta), "source": chosen.which, "why": chosen.reason},
+        "white_balance": list(white),
+        "assumed": list(dict.fromkeys(line for s in burst.sources for line in s.info.reasons)),
+    }
+    return Plan(burst, reference, order, noise, white, quad, report)
+
+
+def load(plan: Plan, index: int) -> Frame:
+    """Frame `index`: linear, its levels and raw opcodes applied, Bayer, on the exposure scale of the reference."""
+    info, usual = plan.burst.sources[index].info, plan.burst.sources[plan.reference].info
+    # Frames of one gain have the reference's noise, whatever each file says.
+    is_usual = info.exposure.iso == usual.exposure.iso
+    frame = _linear(plan.burst, index, plan.noise if is_usual else choose_noise(info).model, plan.quad)
+    ratio = info.exposure.relative_to(usual.exposure)
+    # Twenty stops of bracket are none: such a tag is wrong.
+    if not 1e-3 < ratio < 1e3:
+        raise MetadataError(f"exposure is {ratio:g} times the reference's", where=frame.info.name)
+    return frame if abs(ratio - 1) < 0.01 else frame.scaled(1 / ratio)
+
+
+def repaired(frame: Frame, facts: DefectFacts, params: DefectParams) -> Frame:
+    """Hot and dead pixels replaced; frames that have no mosaic any more are past that."""
+    return repair(frame, facts, params) if frame.domain is Domain.MOSAIC else frame
+
+
+def cropped(frame: Frame) -> Frame:
+    """The default crop, with everything that belongs to its pixels."""
+    crop = frame.info.default_crop
+    if crop is None or crop == (0, 0, *frame.shape):
+        return frame
+    top, left, height, width = crop
+    top, left = min(max(top, 0), frame.shape[0] - 1), min(max(left, 0), frame.shape[1] - 1)
+    height, width = min(height, frame.shape[0] - top), min(width, frame.shape[1] - left)
+    window = (slice(top, top + height), slice(left, left + width))
+    n = frame.n_effective
+    gain = frame.gain
+    if gain is not None:
+        y = top + GAIN_STEP_PX * np.arange(-(-height // GAIN_STEP_PX) + 1.0)
+        x = left + GAIN_STEP_PX * np.arange(-(-width // GAIN_STEP_PX) + 1.0)
+        gain = sample_gain_grid(gain, y, x)
+    info = dataclasses.replace(frame.info, shape=(height, width), default_crop=(0, 0, height, width))
+    return frame.replaced(
+        pixels=np.ascontiguousarray(frame.pixels[window]), info=info, gain=gain,
+        n_effective=np.ascontiguousarray(n[window]) if isinstance(n, np.ndarray) else n,
+    )  # fmt: skip
+
+
+def _linear(burst: Burst, index: int, noise: NoiseModel, quad: QuadBayerParams) -> Frame:
+    source = burst.sources[index]
+    pixels = source.read()
+    info = source.info
+    if info.kind == "monochrome":
+        frame = linearise(Frame(pixels, Domain.MOSAIC, info, noise))
+        grey = np.ascontiguousarray(np.broadcast_to(frame.pixels[..., None], (*frame.shape, 3)))
+        three = noise if noise.n_channels == 3 else dataclasses.replace(noise, alpha=noise.alpha * 3, beta=noise.beta * 3)
+        return frame.replaced(pixels=grey, domain=Domain.CAMERA_RGB, noise=three)
+    domain = Domain.MOSAIC if pixels.ndim == 2 else Domain.CAMERA_RGB
+    frame = linearise(Frame(pixels, domain, info, noise))
+    return to_bayer(frame, quad) if frame.info.cfa is not None and frame.info.cfa.quad == 2 else frame
+
+
+def _reference_of(burst: Burst) -> tuple[int, str]:
+    n = len(burst)
+    if burst.reference is not None:
+        return burst.reference, "chosen"
+    if n == 1:
+        return 0, "the only frame"
+    ratios = [s.info.exposure.relative_to(burst.sources[0].info.exposure) for s in burst.sources]
+    usual = float(np.median(ratios))
+    middle = (n - 1) / 2
+    scores = []
+    for k, source in enumerate(burst.sources):
+        if not 0.8 < ratios[k] / usual < 1.25:
+            scores.append(-np.inf)
+            continue
+        # Things move least against the middle frame; it is left for a clearly sharper one.
+        scores.append(_sharpness(source.read()) * (1 - 0.1 * abs(k - middle) / max(middle, 1)))
+    best = int(np.argmax(scores))
+    return best, f"sharpest of {n}, near the middle"
+
+
+def _sharpness(pixels: np.ndarray[Any, Any]) -> float:
+    """Energy of differences between neighbours of one colour less that between far apart rows' noise, over the mean.
+
+    Bands of rows are enough: blur of the hand is the same all over a frame.
+    """
+    plane = pixels if pixels.ndim == 2 else pixels[..., 1]
+    rows = plane[:: max(2, plane.shape[0] // 200)].astype(np.float32)
+    near = rows[:, 2:] - rows[:, :-2]
+    second = rows[:, 4:] - 2 * rows[:, 2:-2] + rows[:, :-4]
+    level = float(rows.mean()) + 1e-6
+    # The second difference holds more noise and less of a blurred edge: where it falls, blur grew.
+    return float(np.mean(np.abs(second)) / np.mean(np.abs(near) + 1e-6)) + 0.1 * float(np.mean(np.abs(near))) / level
+
+
+def _white_of(frame: Frame) -> White:
+    """Multipliers that make a neutral surface grey, green 1: what the camera meant, else an estimate."""
+    info = frame.info
+    neutral = info.as_shot_neutral
+    if neutral is None and info.as_shot_white_xy is not None:
+        calibration, _ = colour.calibration_of(info.camera)
+        neutral = white_balance.neutral_of_xy(calibration, info.as_shot_white_xy)
+    if neutral is None:
+        neutral = white_balance.find(info, None, _small(frame)).neutral
+    return (1 / neutral[0], 1.0, 1 / neutral[2])
+
+
+def _small(frame: Frame) -> Frame:
+    """A small CAMERA_RGB picture of a frame, for estimates."""
+    step = max(2, 2 * (max(frame.shape) // 512))
+    pixels = frame.pixels
+    if frame.domain is Domain.MOSAIC:
+        cfa = frame.info.cfa
+        assert cfa is not None
+        planes: list[list[np.ndarray[Any, Any]]] = [[], [], []]
+        h, w = (frame.shape[0] - 1) // step, (frame.shape[1] - 1) // step
+        for i in (0, 1):
+            for j in (0, 1):
+                planes[cfa.colours[i][j]].append(pixels[i::step, j::step][:h, :w])
+        rgb = np.stack([np.mean(p, axis=0) for p in planes], -1).astype(np.float32)
+    else:
+        rgb = np.ascontiguousarray(pixels[::step, ::step])
+    return frame.replaced(pixels=rgb, domain=Domain.CAMERA_RGB, gain=None, n_effective=1.0)
