@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lichtbild.core import native
 from lichtbild.core.domain import Domain
-from lichtbild.core.errors import UsageError
+from lichtbild.core.errors import ShapeError, UsageError
 from lichtbild.core.frame import GAIN_STEP_PX, Frame, sample_gain_grid
 from lichtbild.stages import colour, highlights, sharpen, tone, white_balance
 
@@ -79,9 +79,7 @@ def analyse(frame: Frame, params: DevelopParams | None = None) -> DevelopFacts:
     params = params or DevelopParams()
     proxy, cell = make_proxy(frame)
     white = white_balance.find(frame.info, params.white_balance, proxy)
-    calibration, reasons = colour.calibration_of(frame.info.camera)
-    matrix = colour.camera_to_work(colour.at_white(calibration, white.xy), white.neutral, white.xy)
-    colour_facts = colour.ColourFacts(matrix, reasons)
+    colour_facts = colour.analyse(frame.info, white.neutral, white.xy)
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
@@ -167,6 +165,8 @@ def render(
     ------
     UsageError
         For another space or number of bits.
+    ShapeError
+        If the window or the frame is empty.
     """
     frame.require(Domain.CAMERA_RGB)
     if space not in ("srgb", "p3"):
@@ -176,6 +176,8 @@ def render(
     params = params or DevelopParams()
     h, w = frame.shape
     top, left, height, width = window or (0, 0, *facts.shape)
+    if height < 1 or width < 1 or h < 1 or w < 1:
+        raise ShapeError(f"a window of {height} x {width} for {h} x {w} pixels shows nothing", where="window")
     work_noise = colour.work_noise(frame.noise, facts.white.neutral, facts.colour)
     sharpen_params = sharpen_of(frame, params)
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)

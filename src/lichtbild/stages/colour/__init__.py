@@ -11,7 +11,7 @@ from lichtbild.core import colour_space as cs
 from lichtbild.core.camera import Camera, ColourCalibration
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import MetadataError
-from lichtbild.core.frame import Frame
+from lichtbild.core.frame import Frame, FrameInfo
 from lichtbild.core.noise import NoiseModel
 from lichtbild.stages.colour.reference import mix_channels
 
@@ -152,11 +152,19 @@ def camera_to_work(colour: CameraColour, neutral: npt.ArrayLike, white: cs.XY) -
     return np.asarray(matrix / matrix.sum(1)[:, None])
 
 
+def analyse(info: FrameInfo, neutral: tuple[float, float, float], white: cs.XY) -> ColourFacts:
+    """The matrix of a picture at its white point; three equal channels of a monochrome sensor stay equal."""
+    if info.kind == "monochrome":
+        return ColourFacts(np.eye(3))
+    calibration, reasons = calibration_of(info.camera)
+    return ColourFacts(camera_to_work(at_white(calibration, white), neutral, white), reasons)
+
+
 def work_noise(noise: NoiseModel, neutral: tuple[float, float, float], facts: ColourFacts) -> NoiseModel:
     """Noise of a grey surface in WORK_RGB, from that of camera RGB with independent channels."""
     total = facts.matrix / np.asarray(neutral)
     alpha = (total**2) @ (np.asarray(noise.alpha) * np.asarray(neutral))
-    beta = (total**2) @ np.asarray(noise.beta)
+    beta = (total**2) @ np.broadcast_to(noise.beta, 3)
     return NoiseModel(tuple(alpha.tolist()), tuple(beta.tolist()), noise.source, noise.correlation_px)
 
 

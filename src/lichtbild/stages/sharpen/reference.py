@@ -10,8 +10,8 @@ from lichtbild.core import colour_space as cs
 Floats = npt.NDArray[np.float32]
 
 LUMA = cs.REC2020_TO_XYZ[1].astype(np.float32)
-NOISE_GATE = 2.5
-"""Detail of this many standard deviations is believed by half."""
+NOISE_GATE = 4.0
+"""Detail of this many standard deviations of a pixel is believed by half."""
 OVERSHOOT = 0.15
 """How far beyond the brightest and darkest neighbour a pixel may go, as share of their difference."""
 
@@ -30,7 +30,7 @@ def sharpening_ratio(work_rgb: Floats, taps: Floats, noise: Floats, amount: floa
     """Factor [H, W] for every channel; `noise` [H, W, 2] as of `sharpen.noise_nodes`, at every pixel.
 
     In v = sqrt(Y), where photon noise is even: detail d = inverse filter of v, minus v. Gated by the noise sigma of v
-    as d^3 / (d^2 + (gate sigma)^2), then held between the darkest and brightest of the 3 x 3 neighbours and a little
+    as d^5 / (d^4 + (gate sigma)^4), then held between the darkest and brightest of the 3 x 3 neighbours and a little
     more.
     """
     y = np.maximum(work_rgb @ LUMA, 0)
@@ -38,7 +38,8 @@ def sharpening_ratio(work_rgb: Floats, taps: Floats, noise: Floats, amount: floa
     detail = _filtered(_filtered(v, taps, 1), taps, 0) - v
     variance = (y * noise[..., 0] + noise[..., 1]) / (4 * v * v)
     gate = NOISE_GATE**2 * variance + 1e-8
-    detail = detail * detail * detail / (detail * detail + gate) * np.float32(amount)
+    power = detail**4
+    detail = detail * power / (power + gate * gate) * np.float32(amount)
     padded = np.pad(v, 1, mode="edge")
     h, w = v.shape
     near = np.stack([padded[i : i + h, j : j + w] for i in range(3) for j in range(3)])

@@ -43,7 +43,7 @@ class WhitePoint:
     xy, kelvin, tint
         The same as chromaticity, and as colour temperature (K) and tint.
     source
-        "as shot", "kelvin", "estimated" or "picture".
+        "as shot", "kelvin", "estimated", "picture" or "monochrome".
     reasons
         What was assumed, a line each, for people.
     """
@@ -115,6 +115,10 @@ def find(info: FrameInfo, params: WhiteBalanceParams | None = None, proxy: Frame
         If the file's white is not a colour, or an estimate is needed and there is no proxy.
     """
     params = params or WhiteBalanceParams()
+    if info.kind == "monochrome":
+        return WhitePoint(
+            (1.0, 1.0, 1.0), cs.DISPLAY_WHITE_XY, *cs.xy_to_kelvin_tint(cs.DISPLAY_WHITE_XY), "monochrome"
+        )
     calibration, reasons = colour.calibration_of(info.camera)
     if params.mode == "kelvin":
         xy = cs.kelvin_tint_to_xy(params.kelvin, params.tint)
