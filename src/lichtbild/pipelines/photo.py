@@ -109,6 +109,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent, *, 
             "used": round(float(trust.mean()) / 255, 4),
         }
         work.step("merge", frame.info.name)
+    del frame, last, guide  # the finished picture needs their room
     merged = merger.finish()
     report = plan.report | {
         "frames_used": round(float(merged.n_effective.mean()), 2),  # type: ignore[union-attr]

@@ -115,18 +115,18 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
     kept = [_LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0) for i in range(len(levels))]
     noises = []
     for i, part in enumerate(kept):
-        gain = _tile_gain(frame, tile_grid(levels[i].shape), _KERNEL_TILE * 2.0 ** (i + 1))
+        gain = tile_gain(frame, tile_grid(levels[i].shape), _KERNEL_TILE * 2.0 ** (i + 1))[..., 1]
         pair = np.stack([alpha * part * gain + 1e-9, beta * part * gain**2 + 1e-9], -1)
         noises.append(np.ascontiguousarray(pair, np.float32))
     return Pyramid(tuple(levels), tuple(noises))
 
 
-def _tile_gain(frame: Frame, grid: tuple[int, int], tile_px: float) -> F32:
-    """Spatial gain of green at the centres of tiles of `tile_px` px of the mosaic, float32 [th, tw]."""
+def tile_gain(frame: Frame, grid: tuple[int, int], tile_px: float) -> F32:
+    """Spatial gain of R, G, B at the centres of tiles of `tile_px` px of the mosaic, float32 [th, tw, 3]."""
     if frame.gain is None:
-        return np.ones(grid, np.float32)
+        return np.ones((*grid, 3), np.float32)
     centres = [(np.arange(n) + 0.5) * tile_px for n in grid]
-    return sample_gain_grid(frame.gain, centres[0], centres[1])[..., frame.gain.shape[2] // 2]
+    return np.broadcast_to(sample_gain_grid(frame.gain, centres[0], centres[1]), (*grid, 3))
 
 
 def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None = None) -> Motion:
@@ -235,7 +235,7 @@ def _local_motion(reference: Pyramid, other: Pyramid, params: AlignParams, hand:
     is_local = np.zeros((th, tw), np.bool_)
     if is_wrong.any() and params.local_search > 0 and len(reference.levels) >= 3:
         searched = _search(reference, other, params, hand)
-        for _ in range(3):
+        for _ in range(2):
             sums = normal_equations(reference, other, 0, searched / 2, is_smooth=False)
             searched = searched + 2 * field.tile_step(sums)
         sums = normal_equations(reference, other, 0, searched / 2, is_smooth=False)

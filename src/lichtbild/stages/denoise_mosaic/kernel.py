@@ -50,7 +50,7 @@ class Pack:
         parts = (a + b + d + e, a - b + d - e, a + b - d - e, a - b - d + e)
         g.out[x, y, c] = half * hl.select(c == 0, parts[0], c == 1, parts[1], c == 2, parts[2], parts[3])
 
-        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="denoise_mosaic_shrink")
@@ -143,7 +143,7 @@ class Unpack:
         signal = stable * hl.sqrt(offset) + hl.f32(0.25) * alpha * (stable * stable + 1 - g.keep)
         g.out[x, y] = signal * gain_of(g.gain, x, y, hl.clamp(g.colour[site], 0, 2), n_x, n_y)
 
-        g.out.parallel(y, 32).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 if __name__ == "__main__":

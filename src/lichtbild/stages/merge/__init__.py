@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import Domain, DomainError, Frame, NoiseModel, Params, ShapeError, param
-from lichtbild.core.frame import GAIN_STEP_PX
 from lichtbild.core.native import call
-from lichtbild.stages.align import Motion
+from lichtbild.stages.align import TILE_PX, Motion, tile_gain, tile_grid
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -40,17 +39,13 @@ class Guide:
     ----------
     mean, texture
         float32 [3, H / 2, W / 2]: mean of 2 x 2 blocks over 3 x 3 of them, and variance of the first guess over the same.
-    gain
-        Spatial gain grid, float32 [gh, gw, 3].
-    alpha, beta
-        float32 [3], noise of the difference of two such means.
+    noise
+        float32 [th, tw, 6], alpha and beta of R, G, B of the difference of two such means in each tile.
     """
 
     mean: F32
     texture: F32
-    gain: F32
-    alpha: F32
-    beta: F32
+    noise: F32
 
 
 class Merger:
@@ -114,15 +109,15 @@ class Merger:
         mean = self._mean_of(frame)
         agreement = np.empty_like(mean)
         call(
-            "merge_agreement", self._guide.mean, self._guide.texture, mean, self._guide.gain, self._guide.alpha,
-            self._guide.beta, motion.hand_px, motion.local_px, _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
+            "merge_agreement", self._guide.mean, self._guide.texture, mean, self._guide.noise, motion.hand_px,
+            motion.local_px, _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
         )  # fmt: skip
         trust = np.empty(mean.shape[1:], np.uint8)
         call("merge_trust", agreement, trust)
         return trust, agreement
 
     def finish(self) -> Frame:
-        """The merged frame, CAMERA_RGB float32 [H, W, 3]."""
+        """The merged frame, CAMERA_RGB float32 [H, W, 3]. The merger is spent: its accumulators are given back."""
         height, width = self.reference.shape
         out = np.empty((height, width, 3), np.float32)
         worth = self.params.guess_frames
@@ -153,12 +148,9 @@ class Merger:
         samples = np.array([1, 2, 1] if self._is_mosaic else [4, 4, 4])
         share = 2 / 9 / samples / self.params.strictness
         alpha, beta = (np.resize(np.asarray(n), 3) * share for n in (reference.noise.alpha, reference.noise.beta))
-        gain = reference.gain
-        if gain is None:
-            nodes = [-(-side // GAIN_STEP_PX) + 1 for side in reference.shape]
-            gain = np.ones((*nodes, 3), np.float32)
-        gain = np.ascontiguousarray(np.broadcast_to(gain, (*gain.shape[:2], 3)), np.float32)
-        return Guide(mean, texture, gain, alpha.astype(np.float32), beta.astype(np.float32))
+        gain = tile_gain(reference, tile_grid(mean.shape[1:]), TILE_PX)
+        noise = np.concatenate([alpha * gain, beta * gain**2], axis=-1)
+        return Guide(mean, texture, np.ascontiguousarray(noise, np.float32))
 
     def _gather(self, frame: Frame, trust: U8, agreement: F32, weight: float, clip: float) -> None:
         inverse = 0.5 / self.params.kernel_px**2

@@ -1,7 +1,6 @@
 """The burst merge: how far each frame can be trusted, samples gathered where they fell, and the finished picture."""
 
 import halide as hl
-from halide_common import gain_at
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 yi = hl.Var("yi")
@@ -9,14 +8,18 @@ yi = hl.Var("yi")
 LANES = 16
 
 
-def tile_field(grid, u, v, component):
-    """Bilinear value of a grid of 32 px tiles at pixel coordinates (u, v) of the mosaic."""
-    i, j = u * hl.f32(1 / 32) - hl.f32(0.5), v * hl.f32(1 / 32) - hl.f32(0.5)
-    i0, j0 = hl.i32(hl.floor(i)), hl.i32(hl.floor(j))
-    fi, fj = i - hl.f32(i0), j - hl.f32(j0)
-    top = grid[component, i0, j0] * (1 - fi) + grid[component, i0 + 1, j0] * fi
-    bottom = grid[component, i0, j0 + 1] * (1 - fi) + grid[component, i0 + 1, j0 + 1] * fi
-    return top * (1 - fj) + bottom * fj
+def tile_field(grid, component):
+    """Bilinear value of a grid of tiles of 16 blocks at block (x, y). A vector of 16 lanes is one tile, so that its three
+    neighbours are scalars; repeated beyond the border."""
+    field = hl.BoundaryConditions.repeat_edge(grid)
+    column, row = x // LANES, y // LANES
+    along, down = ((hl.f32(k % LANES) + hl.f32(0.5)) / LANES - hl.f32(0.5) for k in (x, y))
+    top = row + hl.i32(hl.floor(down))
+    part = down - hl.floor(down)
+    before, here, after = (
+        field[component, column + k, top] * (1 - part) + field[component, column + k, top + 1] * part for k in (-1, 0, 1)
+    )
+    return here + hl.select(along < 0, (here - before) * along, (after - here) * along)
 
 
 def quads_of(mosaic, red_row, red_column):
@@ -118,17 +121,14 @@ class Texture:
 @hl.generator(name="merge_agreement")
 class Agreement:
     """Mean of 2 x 2 blocks of the reference, variance of its texture, mean of the other frame, each float32 [3, h, w];
-    gain grid float32 [gh, gw, 3] (a node every 16 px of the mosaic), alpha and beta float32 [3] of the difference of two
-    such means, hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether
+    noise of the difference of two such means float32 [th, tw, 6] (alpha, then beta of R, G, B), hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether
     any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
     and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
     texture = hl.InputBuffer(hl.Float(32), 3)
     other = hl.InputBuffer(hl.Float(32), 3)
-    gain = hl.InputBuffer(hl.Float(32), 3)
-    alpha = hl.InputBuffer(hl.Float(32), 1)
-    beta = hl.InputBuffer(hl.Float(32), 1)
+    noise = hl.InputBuffer(hl.Float(32), 3)
     hand = hl.InputBuffer(hl.Float(32), 3)
     local = hl.InputBuffer(hl.Float(32), 3)
     tolerated = hl.InputBuffer(hl.Float(32), 3)
@@ -138,20 +138,10 @@ class Agreement:
     def generate(self):
         g = self
         w, h = g.other.dim(0).extent(), g.other.dim(1).extent()
-        u, v = hl.f32(2 * x + 1), hl.f32(2 * y + 1)
-
-        def motion(grid):
-            field = hl.BoundaryConditions.repeat_edge(grid)
-            return tile_field(field, u, v, 0), tile_field(field, u, v, 1)
-
-        part = hl.Func("part")
-        part[x, y] = tile_field(hl.BoundaryConditions.repeat_edge(g.tolerated), u, v, 0)
-
-        # In light of the sensor, noise is alpha s + beta; a gain g makes it alpha g s + beta g g.
-        n_x, n_y = g.gain.dim(1).extent(), g.gain.dim(2).extent()
-        expected = hl.Func("expected")
-        gain = gain_at(g.gain, 2 * x, 2 * y, c, n_x, n_y)
-        noise = g.alpha[c] * gain * hl.max(g.mean[x, y, c], 0) + g.beta[c] * gain * gain
+        part, expected = hl.Func("part"), hl.Func("expected")
+        part[x, y] = tile_field(g.tolerated, 0)
+        tile_x, tile_y = x // LANES, y // LANES
+        noise = g.noise[c, tile_x, tile_y] * hl.max(g.mean[x, y, c], 0) + g.noise[c + 3, tile_x, tile_y]
         expected[x, y, c] = 1 / (noise + part[x, y] * g.texture[x, y, c] + hl.f32(1e-9))
 
         def disagreement(dy, dx):
@@ -172,7 +162,7 @@ class Agreement:
             found[x, y] = (hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9)), dy, dx)
             return found
 
-        by_hand, by_local = disagreement(*motion(g.hand)), disagreement(*motion(g.local))
+        by_hand, by_local = (disagreement(*(tile_field(field, k) for k in (0, 1))) for field in (g.hand, g.local))
         hand, own = by_hand[x, y], by_local[x, y]
         # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
         is_own = (g.has_local != 0) & (hand[0] > hl.f32(1.5)) & (own[0] < hl.f32(0.7) * hand[0])
@@ -181,8 +171,9 @@ class Agreement:
         g.out[x, y, c] = hl.select(c == 0, chosen[x, y][0], c == 1, chosen[x, y][1], chosen[x, y][2])
 
         # Nothing of the local motion is computed where no tile has one.
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-        g.out.specialize(g.has_local == 0)
+        g.out.output_buffer().dim(0).set_min(0)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.parallel(y, 16, hl.TailStrategy.GuardWithIf).specialize(g.has_local == 0)
         for func in (part, by_hand, by_local, chosen):
             func.compute_at(g.out, x).vectorize(x, LANES)
         expected.compute_at(g.out, x).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
@@ -294,7 +285,7 @@ class GatherMosaic:
         )
 
         # Bound by the four gathers and by the sums, which go once through memory; bands of rows run in parallel.
-        g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="merge_gather_rgb")
@@ -325,7 +316,7 @@ class GatherRgb:
                 added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
         g.out[x, y, c] = g.sums[x, y, c] + hl.select(c == 0, added[0], c == 1, added[1], c == 2, added[2], added[3])
 
-        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="merge_finish_rgb")
@@ -341,7 +332,7 @@ class FinishRgb:
     def generate(self):
         g = self
         g.out[c, x, y] = g.first[x + 1, y + 1, c] + g.sums[x, y, c] / (g.sums[x, y, 3] + g.worth + hl.f32(1e-12))
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
 
 
 @hl.generator(name="merge_finish_mosaic")
