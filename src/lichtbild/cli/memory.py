@@ -12,9 +12,8 @@ def keep_freed_memory() -> None:
     """Let freed memory stay with this process, for the next frame's arrays.
 
     Arrays of tens of megabytes come and go with every frame. By default glibc maps and unmaps each of them, and the
-    kernel clears its pages again every time: 3.5 of 15 processor seconds for ten frames of 12 MP, against 2.2 with this.
-    The process is one command and ends soon; a library must not decide this for its host. Elsewhere than with glibc this
-    does nothing.
+    kernel clears its pages again every time: 3.5 of 15 processor seconds for ten frames of 12 MP, 2.2 with this. The
+    process is one command and ends soon; a library must not decide this for its host. Does nothing without glibc.
     """
     if not sys.platform.startswith("linux"):
         return
