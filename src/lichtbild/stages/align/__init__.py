@@ -24,7 +24,7 @@ TILE_PX = 32
 _KERNEL_TILE = 16
 _MATCH_TILE = 8
 # Variance that white noise of the mosaic keeps in each level of the pyramid (tests/physics holds it to the filters).
-_LEVEL_NOISE = (0.01229, 0.00837, 0.00364, 0.00113, 0.000289)
+_LEVEL_NOISE = (0.01222, 0.00830, 0.00360, 0.001096, 0.000290)
 _MIN_LEVEL_PX = 48
 
 
@@ -32,7 +32,9 @@ _MIN_LEVEL_PX = 48
 class AlignParams(Params):
     """How motion between frames is found."""
 
-    max_shift: float = param(0.12, "largest hand shift looked for, as a part of the frame's shorter side", low=0.0, high=0.4)
+    max_shift: float = param(
+        0.12, "largest hand shift looked for, as a part of the frame's shorter side", low=0.0, high=0.4
+    )
     local_search: int = param(64, "how far a thing may move apart from the hand", unit="px", low=0, high=256)
 
 
@@ -155,7 +157,9 @@ def tile_grid(shape: tuple[int, int]) -> tuple[int, int]:
     return -(-shape[0] // _KERNEL_TILE), -(-shape[1] // _KERNEL_TILE)
 
 
-def normal_equations(reference: Pyramid, other: Pyramid, level: int, flow: F32, *, is_smooth: bool) -> F32:
+def normal_equations(
+    reference: Pyramid, other: Pyramid, level: int, flow: npt.NDArray[np.floating], *, is_smooth: bool
+) -> F32:
     """Sums of each tile [th, tw, 7] at `level` for a flow in px of that level (see kernel TileNormal).
 
     `is_smooth` tells whether the flow changes within a tile as its neighbours suggest, or is one shift a tile.
@@ -173,7 +177,9 @@ def normal_equations(reference: Pyramid, other: Pyramid, level: int, flow: F32, 
     return out
 
 
-def _hand_motion(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None) -> npt.NDArray[np.float64]:
+def _hand_motion(
+    reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None
+) -> npt.NDArray[np.float64]:
     top = len(reference.levels) - 1
     shape = reference.levels[0].shape
     candidates = [np.zeros(8)] if start is None else [start.hand]
@@ -187,10 +193,8 @@ def _hand_motion(reference: Pyramid, other: Pyramid, params: AlignParams, start:
     if best_cost > 1.5 and params.max_shift > 0:
         for turn_deg in (0.0, -1.0, 1.0, -2.0, 2.0, -3.0, 3.0):
             turned = field.rotation(turn_deg, shape)
-            for shift in field.correlation_peaks(
-                reference.levels[top], other.levels[top], field.flow(turned, reference.levels[top].shape, 2.0 ** (top + 1)) / 2.0 ** (top + 1),
-                params.max_shift,
-            ):  # fmt: skip
+            flow = field.flow(turned, reference.levels[top].shape, 2.0 ** (top + 1)) / 2.0 ** (top + 1)
+            for shift in field.correlation_peaks(reference.levels[top], other.levels[top], flow, params.max_shift):
                 hand = turned.copy()
                 hand[field.SHIFT_TERMS] += np.asarray(shift) * 2.0 ** (top + 1)
                 refined, cost = _refine(reference, other, top, hand, 6)
@@ -255,7 +259,9 @@ def _search(reference: Pyramid, other: Pyramid, params: AlignParams, hand: npt.N
         shape = reference.levels[level].shape
         th, tw = shape[0] // _MATCH_TILE, shape[1] // _MATCH_TILE
         centres = field.tile_centres(th, tw, _MATCH_TILE)
-        hand_flow = (field.basis(centres * scale, (shape[0] * scale, shape[1] * scale)) @ hand).reshape(th, tw, 2) / scale
+        hand_flow = (field.basis(centres * scale, (shape[0] * scale, shape[1] * scale)) @ hand).reshape(
+            th, tw, 2
+        ) / scale
         start = hand_flow if found is None else field.nearest(found, (th, tw)) * 2
         first = np.ascontiguousarray(np.rint(start), np.int32)
         cost = np.full((th, tw, (2 * radius + 1) ** 2), np.nan, np.float32)

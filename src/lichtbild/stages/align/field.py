@@ -33,7 +33,8 @@ def basis(points_px: F64, shape_px: tuple[float, float]) -> F64:
 
 
 def flow(hand: F64, shape: tuple[int, int], scale: float) -> F32:
-    """The hand's displacement in px of the mosaic at the tile centres of a level of `shape` (16 px tiles of the level)."""
+    """The hand's displacement in px of the mosaic at the tile centres of a level of `shape` (16 px tiles of the
+    level)."""
     th, tw = -(-shape[0] // 16), -(-shape[1] // 16)
     full = (shape[0] * scale, shape[1] * scale)
     return (basis(tile_centres(th, tw, 16) * scale, full) @ hand).reshape(th, tw, 2).astype(np.float32)
@@ -57,7 +58,7 @@ def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     that energy (a residual of 0.14 px) and 1.6 times the noise are still called a match.
     """
     n_pixels = np.maximum(sums[..., 6], 1)
-    mismatch = sums[..., 5] / n_pixels
+    mismatch = np.asarray(sums[..., 5] / n_pixels, np.float32)
     texture = (sums[..., 0] + sums[..., 2]) / n_pixels
     return mismatch, np.asarray(1.6 + 0.02 * texture, np.float32)
 
@@ -93,21 +94,23 @@ def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
 
 
 def tile_step(sums: F32) -> F32:
-    """Gauss-Newton step (dy, dx) of every tile alone, px of the level, damped where the tile says little, at most 1 px."""
+    """Gauss-Newton step (dy, dx) of every tile alone, px of the level, damped where the tile says little, at most 1
+    px."""
     s = sums.astype(np.float64)
     damping = 0.02 * (s[..., 0] + s[..., 2]) + 2.0
     a, b, d = s[..., 0] + damping, s[..., 1], s[..., 2] + damping
     det = a * d - b * b
     dy = (d * s[..., 3] - b * s[..., 4]) / det
     dx = (a * s[..., 4] - b * s[..., 3]) / det
-    return np.clip(np.stack([dy, dx], -1), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(np.stack([dy, dx], -1), -1, 1), np.float32)
 
 
 def nearest(grid: F32, shape: tuple[int, int]) -> F32:
     """A grid [gh, gw, 2] read at the centres of another grid over the same picture."""
     i = np.minimum((np.arange(shape[0]) + 0.5) * grid.shape[0] / shape[0], grid.shape[0] - 1).astype(int)
     j = np.minimum((np.arange(shape[1]) + 0.5) * grid.shape[1] / shape[1], grid.shape[1] - 1).astype(int)
-    return grid[i][:, j]
+    picked: F32 = grid[i][:, j]
+    return picked
 
 
 def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: int) -> F32:
@@ -132,10 +135,12 @@ def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: 
     left, right = block[i, j, row, np.maximum(column - 1, 0)], block[i, j, row, np.minimum(column + 1, side - 1)]
     dy = np.where((row > 0) & (row < side - 1), fraction(up, middle, down), 0)
     dx = np.where((column > 0) & (column < side - 1), fraction(left, middle, right), 0)
-    return (first + steps[best] + np.stack([dy, dx], -1)).astype(np.float32)
+    return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32)
 
 
-def correlation_peaks(reference: F32, other: F32, turn: F32, max_shift: float, n_peaks: int = 2) -> list[tuple[float, float]]:
+def correlation_peaks(
+    reference: F32, other: F32, turn: F32, max_shift: float, n_peaks: int = 2
+) -> list[tuple[float, float]]:
     """Shifts (dy, dx), px of the level, where `other` turned back by `turn` fits the reference best.
 
     `turn` [th, tw, 2] is a flow in px of the level. Partly whitened cross-correlation of
