@@ -160,7 +160,7 @@ def noise_in(plane: Array, blocks: list[tuple[slice, slice]]) -> float:
 
 
 def slanted_edge_mtf50(patch: Array) -> float:
-    """MTF50 in cycles a pixel of a nearly vertical edge after ISO 12233: edge spread oversampled 4 times, Hamming window."""
+    """MTF50 in cycles a pixel of a nearly vertical edge after ISO 12233: spread oversampled 4 times, Hamming window."""
     columns = np.arange(patch.shape[1])
     derivative = np.abs(np.diff(patch, axis=1, append=patch[:, -1:]))
     derivative *= np.hamming(patch.shape[1])
@@ -321,7 +321,9 @@ def main() -> None:
         command += ["--pictures", str(arguments.pictures)] if arguments.pictures else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            rows.append(f"| {shot.name} | | failed: {done.stderr.strip().splitlines()[-1]} | | | | | |")
+            rows.append(
+                f"| {shot.name} | | failed: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]} | | | | | |"
+            )
             print(done.stderr, file=sys.stderr)
             continue
         facts = json.loads(done.stdout.splitlines()[-1])
