@@ -321,9 +321,8 @@ def main() -> None:
         command += ["--pictures", str(arguments.pictures)] if arguments.pictures else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            rows.append(
-                f"| {shot.name} | | failed: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]} | | | | | |"
-            )
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            rows.append(f"| {shot.name} | | failed: {reason} | | | | | |")
             print(done.stderr, file=sys.stderr)
             continue
         facts = json.loads(done.stdout.splitlines()[-1])

@@ -152,7 +152,8 @@ def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bi
     W)."""
     frame.require(Domain.WORK_RGB)
     ev = reference.gain_ev(frame.pixels, model, facts.floor) + np.float32(facts.exposure_ev)
-    scene = frame.pixels * np.exp2(ev)[..., None]
+    light = frame.pixels if facts.identity else reference.believable_colour(frame.pixels, facts.floor)
+    scene = light * np.exp2(ev)[..., None]
     to_rgb = reference.display_matrix(space)
     light = reference.to_display(
         scene, facts.lut, facts.saturation, to_rgb, reference.gamut_chroma(space), facts.identity
