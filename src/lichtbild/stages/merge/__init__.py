@@ -20,6 +20,8 @@ from lichtbild.stages.align import TILE_PX, Motion, tile_gain, tile_grid
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
+MIN_SIZE_PX = 32
+
 
 @dataclass(frozen=True)
 class MergeParams(Params):
@@ -70,7 +72,8 @@ class Merger:
         self, reference: Frame, first: Frame, white_balance: tuple[float, float, float], params: MergeParams
     ) -> None:
         reference.require(Domain.MOSAIC, Domain.CAMERA_RGB)
-        if min(reference.shape) < 8:
+        # A row of 2 x 2 blocks fills one vector at least.
+        if min(reference.shape) < MIN_SIZE_PX:
             raise ShapeError("too small to be merged", where=reference.info.name)
         first.require(Domain.CAMERA_RGB)
         if first.shape != reference.shape:

@@ -120,11 +120,11 @@ def _landed(
     iy, ix = np.clip(np.floor(py).astype(int), 0, h - 2), np.clip(np.floor(px).astype(int), 0, w - 2)
     dy, dx = np.clip(py - iy, -1, 2), np.clip(px - ix, -1, 2)
     full = trust[block] / 255 * weight
-    landed = []
+    landed: list[tuple[Any, Any, Floats, Floats]] = []
     for j in (0, 1):
         for i in (0, 1):
             oy, ox = j - dy, i - dx
-            expected = np.zeros((3, h, w))
+            expected: Floats = np.zeros((3, h, w))
             for b, by_y in enumerate(_parabola(oy)):
                 for a, by_x in enumerate(_parabola(ox)):
                     expected += by_y * by_x * first[:, b : b + h, a : a + w]
