@@ -322,7 +322,7 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            rows.append(f"| {shot.name} | | failed: {reason} | | | | | |")
+            rows.append(f"| {shot.name} | | {reason.split('errors.')[-1]} | | | | | |")
             print(done.stderr, file=sys.stderr)
             continue
         facts = json.loads(done.stdout.splitlines()[-1])
