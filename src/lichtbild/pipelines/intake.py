@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lichtbild.core import Burst, Domain, Frame, FrameInfo, MetadataError, NoiseModel, ShapeError
+from lichtbild.core import Burst, Domain, Frame, MetadataError, NoiseModel, ShapeError
 from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
 from lichtbild.sensor import choose_noise, noise_of_frames
 from lichtbild.stages import colour, white_balance
@@ -116,7 +116,9 @@ def _linear(burst: Burst, index: int, noise: NoiseModel, quad: QuadBayerParams) 
     if info.kind == "monochrome":
         frame = linearise(Frame(pixels, Domain.MOSAIC, info, noise))
         grey = np.ascontiguousarray(np.broadcast_to(frame.pixels[..., None], (*frame.shape, 3)))
-        three = noise if noise.n_channels == 3 else dataclasses.replace(noise, alpha=noise.alpha * 3, beta=noise.beta * 3)
+        three = (
+            noise if noise.n_channels == 3 else dataclasses.replace(noise, alpha=noise.alpha * 3, beta=noise.beta * 3)
+        )
         return frame.replaced(pixels=grey, domain=Domain.CAMERA_RGB, noise=three)
     domain = Domain.MOSAIC if pixels.ndim == 2 else Domain.CAMERA_RGB
     frame = linearise(Frame(pixels, domain, info, noise))

@@ -20,7 +20,7 @@ from lichtbild.stages.denoise_mosaic import DenoiseMosaicParams, denoise_mosaic
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
 from lichtbild.stages.lens import correct as correct_lens
-from lichtbild.stages.merge import Merger, MergeParams
+from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.sharpen import SharpenParams
 from lichtbild.stages.tone import ToneParams
@@ -61,7 +61,9 @@ class PhotoParams:
 STAGES: dict[str, type[Params]] = {
     field.name: field.default_factory for field in dataclasses.fields(PhotoParams)  # type: ignore[misc]
 }  # fmt: skip
-MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align", "denoise_mosaic", "demosaic", "merge")}
+MERGE_STAGES = {
+    name: STAGES[name] for name in ("quad_bayer", "defects", "align", "denoise_mosaic", "demosaic", "merge")
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +137,11 @@ def develop(
     facts = develop_display.analyse(frame, display)
     picture = develop_display.render(frame, facts, display, space=space, bits=bits)
     report = made.report | {
-        "white": {"kelvin": round(facts.white.kelvin), "tint": round(facts.white.tint, 1), "source": facts.white.source},
+        "white": {
+            "kelvin": round(facts.white.kelvin),
+            "tint": round(facts.white.tint, 1),
+            "source": facts.white.source,
+        },
         "exposure_ev": round(facts.tone.exposure_ev, 2),
         "assumed": [*made.report["assumed"], *facts.reasons],
     }

@@ -32,11 +32,17 @@ def basis(points_px: F64, shape_px: tuple[float, float]) -> F64:
     return np.stack([dy, dx], 1)
 
 
+def displacement(base: F64, hand: F64) -> F64:
+    """(dy, dx) of points [n, 2] for a `basis` and coefficients. Not a matrix product: the threads of BLAS cost more."""
+    return np.asarray(np.einsum("nik,k->ni", base, hand))
+
+
 def flow(hand: F64, shape: tuple[int, int], scale: float) -> F32:
-    """The hand's displacement in px of the mosaic at the tile centres of a level of `shape` (16 px tiles of the level)."""
+    """The hand's displacement in px of the mosaic at the tile centres of a level of `shape` (16 px tiles of the
+    level)."""
     th, tw = -(-shape[0] // 16), -(-shape[1] // 16)
     full = (shape[0] * scale, shape[1] * scale)
-    return (basis(tile_centres(th, tw, 16) * scale, full) @ hand).reshape(th, tw, 2).astype(np.float32)
+    return displacement(basis(tile_centres(th, tw, 16) * scale, full), hand).reshape(th, tw, 2).astype(np.float32)
 
 
 def rotation(angle_deg: float, shape: tuple[int, int]) -> F64:
@@ -84,7 +90,7 @@ def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
     a[:, 0, 0], a[:, 0, 1], a[:, 1, 0], a[:, 1, 1] = s[:, 0], s[:, 1], s[:, 1], s[:, 2]
     a *= weight[:, None, None]
     b = s[:, 3:5] * weight[:, None]
-    ab = a @ base
+    ab = np.einsum("nij,njk->nik", a, base)
     normal = np.einsum("nik,nil->kl", base, ab)
     right = np.einsum("nik,ni->k", base, b)
     # Projective terms need texture all over the picture; hold them back where the tiles cannot tell.
@@ -93,7 +99,8 @@ def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
 
 
 def tile_step(sums: F32) -> F32:
-    """Gauss-Newton step (dy, dx) of every tile alone, px of the level, damped where the tile says little, at most 1 px."""
+    """Gauss-Newton step (dy, dx) of every tile alone, px of the level, damped where the tile says little, at most 1
+    px."""
     s = sums.astype(np.float64)
     damping = 0.02 * (s[..., 0] + s[..., 2]) + 2.0
     a, b, d = s[..., 0] + damping, s[..., 1], s[..., 2] + damping
@@ -135,7 +142,9 @@ def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: 
     return (first + steps[best] + np.stack([dy, dx], -1)).astype(np.float32)
 
 
-def correlation_peaks(reference: F32, other: F32, turn: F32, max_shift: float, n_peaks: int = 2) -> list[tuple[float, float]]:
+def correlation_peaks(
+    reference: F32, other: F32, turn: F32, max_shift: float, n_peaks: int = 2
+) -> list[tuple[float, float]]:
     """Shifts (dy, dx), px of the level, where `other` turned back by `turn` fits the reference best.
 
     `turn` [th, tw, 2] is a flow in px of the level. Partly whitened cross-correlation of

@@ -41,8 +41,8 @@ class LumaHalf:
 class Smooth:
     """image float32 [h, w] -> float32 [h, w], Gaussian of 1.2 px over nine samples.
 
-    What the half-size luminance still aliases would pull the motion towards whole pixels: 0.03 px without this, 0.01 with.
-    """
+    What the half-size luminance still aliases would pull the motion towards whole pixels: 0.03 px without this, 0.01
+    with."""
 
     image = hl.InputBuffer(hl.Float(32), 2)
     out = hl.OutputBuffer(hl.Float(32), 2)
@@ -89,8 +89,8 @@ def cubic(distance):
 @hl.generator(name="align_tile_normal")
 class TileNormal:
     """reference, current float32 [h, w], motion of every tile float32 [th, tw, 6] (dy, dx at its centre, then their
-    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), its noise float32 [th, tw, 2] (alpha, beta) -> [th, tw, 7]:
-    sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current,
+    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), its noise float32 [th, tw, 2] (alpha, beta) -> [th,
+    tw, 7]: sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current,
     each divided by the variance of e, and the number of pixels that have a partner."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
@@ -109,8 +109,8 @@ class TileNormal:
         dy = g.motion[0, x, y] + g.motion[2, x, y] * off_y + g.motion[3, x, y] * off_x
         dx = g.motion[1, x, y] + g.motion[4, x, y] * off_y + g.motion[5, x, y] * off_x
 
-        # Whole pixels are the tile's, the fraction is each pixel's: a fraction outside 0..1 is what the two taps more on
-        # each side are for, and every load is contiguous.
+        # Whole pixels are the tile's, the fraction is each pixel's: a fraction outside 0..1 is what the two taps more
+        # on each side are for, and every load is contiguous.
         top = y * TILE_PX + hl.i32(hl.floor(g.motion[0, x, y]))
         left = hl.clamp(x * TILE_PX + hl.i32(hl.floor(g.motion[1, x, y])), 2, w - TILE_PX - 3)
         fy = hl.f32(py) + dy - hl.f32(top + r)
@@ -133,7 +133,8 @@ class TileNormal:
         gx = hl.f32(0.5) * (ref[px + 1, py] - ref[px - 1, py])
         terms = hl.Func("terms")
         terms[lane, r, x, y] = (
-            q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1), hl.f32(0))
+            q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1),
+            hl.f32(0))
         )  # fmt: skip
 
         rows = hl.RDom([(0, TILE_PX)])

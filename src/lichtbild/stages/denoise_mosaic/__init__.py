@@ -22,7 +22,9 @@ _SIDE = 8
 class DenoiseMosaicParams(Params):
     """How much of a single frame's noise is removed."""
 
-    luminance: float = param(2.5, "below how much of its noise a detail is taken for noise", unit="sigma", low=0.0, high=6.0)
+    luminance: float = param(
+        2.5, "below how much of its noise a detail is taken for noise", unit="sigma", low=0.0, high=6.0
+    )
     chrominance: float = param(2.5, "the same for differences of colour", unit="sigma", low=0.0, high=6.0)
 
 

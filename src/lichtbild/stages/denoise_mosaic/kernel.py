@@ -1,4 +1,5 @@
-"""A mosaic's noise taken out before demosaicing: stabilised planes, shrunk blocks of their cosine transform, and back."""
+"""A mosaic's noise taken out before demosaicing: stabilised planes, shrunk blocks of their cosine transform, and
+back."""
 
 import halide as hl
 
@@ -23,9 +24,9 @@ def gain_of(grid, px, py, k, n_x, n_y):
 
 @hl.generator(name="denoise_mosaic_pack")
 class Pack:
-    """mosaic float32 [H, W], alpha and beta float32 [4] and colour int32 [4] of the sites (row-major in a 2 x 2 block), gain
-    grid float32 [gh, gw, 3] -> float32 [4, H / 2, W / 2]: sum and differences of a block's four stabilised samples, each of
-    noise variance 1."""
+    """mosaic float32 [H, W], alpha and beta float32 [4] and colour int32 [4] of the sites (row-major in a 2 x 2
+    block), gain grid float32 [gh, gw, 3] -> float32 [4, H / 2, W / 2]: sum and differences of a block's four
+    stabilised samples, each of noise variance 1."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     alpha = hl.InputBuffer(hl.Float(32), 1)
@@ -50,14 +51,17 @@ class Pack:
         parts = (a + b + d + e, a - b + d - e, a + b - d - e, a - b - d + e)
         g.out[x, y, c] = half * hl.select(c == 0, parts[0], c == 1, parts[1], c == 2, parts[2], parts[3])
 
-        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(
+            x, LANES, hl.TailStrategy.GuardWithIf
+        )
 
 
 @hl.generator(name="denoise_mosaic_shrink")
 class Shrink:
-    """planes float32 [4, h, w] of unit noise, orthonormal cosine basis float32 [8, 8] (frequency, place), threshold of the
-    first and of the other planes -> float32 [4, h, w]. Blocks of 8 x 8 every 4 px; coefficients below the threshold go,
-    blocks that need few of them count more (Yu and Sapiro 2011, with the weights of BM3D's first step)."""
+    """planes float32 [4, h, w] of unit noise, orthonormal cosine basis float32 [8, 8] (frequency, place), threshold
+    of the first and of the other planes -> float32 [4, h, w]. Blocks of 8 x 8 every 4 px; coefficients below the
+    threshold go, blocks that need few of them count more (Yu and Sapiro 2011, with the weights of BM3D's first
+    step)."""
 
     planes = hl.InputBuffer(hl.Float(32), 3)
     basis = hl.InputBuffer(hl.Float(32), 2)
@@ -67,9 +71,10 @@ class Shrink:
 
     def generate(self):
         g = self
-        padded = hl.BoundaryConditions.mirror_interior(g.planes, [(0, g.planes.dim(0).extent()), (0, g.planes.dim(1).extent())])
+        padded = hl.BoundaryConditions.mirror_interior(
+            g.planes, [(0, g.planes.dim(0).extent()), (0, g.planes.dim(1).extent())]
+        )
         r = hl.RDom([(0, SIDE)])
-
 
         rows, spectrum, kept, back, block = (hl.Func(n) for n in ("rows", "spectrum", "kept", "back", "block"))
         rows[bx, u, j, by, c] = hl.f32(0)
@@ -98,8 +103,8 @@ class Shrink:
                 total += weight[column, row, c]
         g.out[x, y, c] = value / total
 
-        # Bands of 32 rows and one plane are a task. Sixteen neighbouring blocks fill the lanes through all five steps, in
-        # L1; finished block rows are kept until the next one has been added.
+        # Bands of 32 rows and one plane are a task. Sixteen neighbouring blocks fill the lanes through all five
+        # steps, in L1; finished block rows are kept until the next one has been added.
         g.out.split(y, yo, yi, STEP, hl.TailStrategy.GuardWithIf).split(yo, band, yo, 8, hl.TailStrategy.GuardWithIf)
         g.out.reorder(x, yi, yo, band, c).parallel(band).parallel(c)
         g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
@@ -120,8 +125,8 @@ class Shrink:
 
 @hl.generator(name="denoise_mosaic_unpack")
 class Unpack:
-    """The inverse of Pack for denoised planes, without the bias that a mean of roots has -> mosaic float32 [H, W]; `keep` is
-    the part of the noise variance that is still in the planes."""
+    """The inverse of Pack for denoised planes, without the bias that a mean of roots has -> mosaic float32 [H, W];
+    `keep` is the part of the noise variance that is still in the planes."""
 
     planes = hl.InputBuffer(hl.Float(32), 3)
     alpha = hl.InputBuffer(hl.Float(32), 1)
@@ -134,16 +139,23 @@ class Unpack:
     def generate(self):
         g = self
         n_x, n_y = g.gain.dim(1).extent(), g.gain.dim(2).extent()
-        a, b, d, e = (g.planes[x // 2, y // 2, k] for k in range(4))
-        column, row = x % 2, y % 2
+        site = hl.Var("site")
+        column, row = site % 2, site // 2
+        a, b, d, e = (g.planes[x, y, k] for k in range(4))
         sign_x, sign_y = hl.f32(1 - 2 * column), hl.f32(1 - 2 * row)
         stable = hl.f32(0.5) * (a + sign_x * b + sign_y * d + sign_x * sign_y * e)
-        site = 2 * row + column
         alpha, offset = g.alpha[site], g.beta[site] + hl.f32(0.375) * g.alpha[site] * g.alpha[site]
         signal = stable * hl.sqrt(offset) + hl.f32(0.25) * alpha * (stable * stable + 1 - g.keep)
-        g.out[x, y] = signal * gain_of(g.gain, x, y, hl.clamp(g.colour[site], 0, 2), n_x, n_y)
+        colour = hl.clamp(g.colour[site], 0, 2)
+        sample = hl.Func("sample")
+        sample[x, y, site] = signal * gain_of(g.gain, 2 * x + column, 2 * y + row, colour, n_x, n_y)
+        below = 2 * (y % 2)
+        g.out[x, y] = hl.select(x % 2 == 0, sample[x // 2, y // 2, below], sample[x // 2, y // 2, below + 1])
 
-        g.out.parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        # Both sites of a row are computed by whole vectors, then woven together.
+        g.out.output_buffer().dim(0).set_min(0)
+        g.out.parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(x, 2 * LANES, hl.TailStrategy.GuardWithIf)
+        sample.compute_at(g.out, x).vectorize(x, LANES)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Many frames become one: every sample is placed where it really fell, weighted by how far its frame can be trusted there.
+"""Many frames become one: every sample is placed where it really fell, weighted by how far its frame can be trusted
+there.
 
 Frames stream through accumulators; memory does not grow with their number. The output is linear camera RGB on the grid
 of the reference frame, and the effective number of frames at every pixel.
@@ -38,7 +39,8 @@ class Guide:
     Parameters
     ----------
     mean, texture
-        float32 [3, H / 2, W / 2]: mean of 2 x 2 blocks over 3 x 3 of them, and variance of the first guess over the same.
+        float32 [3, H / 2, W / 2]: mean of 2 x 2 blocks over 3 x 3 of them, and variance of the first guess over the
+        same.
     noise
         float32 [th, tw, 6], alpha and beta of R, G, B of the difference of two such means in each tile.
     """
@@ -56,8 +58,8 @@ class Merger:
     reference
         MOSAIC float32 or CAMERA_RGB, linear: the frame whose moment and framing the picture shows.
     first
-        CAMERA_RGB: the reference denoised and demosaiced. Frames tell where it is wrong: each sample is compared with it
-        at the very place where it fell, so that neither blur of the gather kernel nor uneven places become visible.
+        CAMERA_RGB: the reference denoised and demosaiced. Frames tell where it is wrong: each sample is compared with
+        it at the very place where it fell, so that neither blur of the gather kernel nor uneven places become visible.
     white_balance
         Multipliers of R, G, B, green 1.
     params
@@ -127,7 +129,9 @@ class Merger:
             call("merge_finish_mosaic", self._sums, self._first, red, blue, *trust, worth, out)
         else:
             call("merge_finish_rgb", self._sums, self._first, worth, out)
-        info = dataclasses.replace(self.reference.info, cfa=None, kind="linear" if self._is_mosaic else self.reference.info.kind)
+        info = dataclasses.replace(
+            self.reference.info, cfa=None, kind="linear" if self._is_mosaic else self.reference.info.kind
+        )
         return self.reference.replaced(
             pixels=out, domain=Domain.CAMERA_RGB, n_effective=_doubled(self._trusted, (height, width)), info=info
         )
@@ -156,11 +160,22 @@ class Merger:
         inverse = 0.5 / self.params.kernel_px**2
         if self._is_mosaic:
             call(
-                "merge_gather_mosaic", frame.pixels, trust, agreement, self._first, *_red_of(frame), inverse, weight, clip, self._sums,
-                self._sums,
+                "merge_gather_mosaic", frame.pixels, trust, agreement, self._first, *_red_of(frame), inverse, weight,
+                clip, self._sums, self._sums,
             )  # fmt: skip
         else:
-            call("merge_gather_rgb", frame.pixels, trust, agreement, self._first, inverse, weight, clip, self._sums, self._sums)
+            call(
+                "merge_gather_rgb",
+                frame.pixels,
+                trust,
+                agreement,
+                self._first,
+                inverse,
+                weight,
+                clip,
+                self._sums,
+                self._sums,
+            )
 
 
 def _red_of(frame: Frame) -> tuple[int, int]:
@@ -178,7 +193,9 @@ def _doubled(plane: F32, shape: tuple[int, int]) -> F32:
     return np.pad(whole, [(0, wanted - have) for wanted, have in zip(shape, whole.shape, strict=True)], mode="edge")
 
 
-def _sample_trust(noise: NoiseModel, white_balance: tuple[float, float, float], signal: float = 0.1) -> tuple[float, float]:
+def _sample_trust(
+    noise: NoiseModel, white_balance: tuple[float, float, float], signal: float = 0.1
+) -> tuple[float, float]:
     """Variance of a green sample over that of a balanced red and blue one, for a grey at a tenth of saturation."""
     if noise.n_channels == 1:
         return 1.0, 1.0
@@ -199,7 +216,8 @@ def _tolerated_texture(doubt: F32) -> F32:
 
 
 def _relative_weight(noise: NoiseModel, reference: NoiseModel, signal: float = 0.1) -> float:
-    """Inverse-variance weight of a frame against the reference, both scaled to one exposure, at a tenth of saturation."""
+    """Inverse-variance weight of a frame against the reference, both scaled to one exposure, at a tenth of
+    saturation."""
     mine = sum(a * signal + b for a, b in zip(noise.alpha, noise.beta, strict=True))
     theirs = sum(a * signal + b for a, b in zip(reference.alpha, reference.beta, strict=True))
     return theirs / mine

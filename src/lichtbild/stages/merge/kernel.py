@@ -9,15 +9,16 @@ LANES = 16
 
 
 def tile_field(grid, component):
-    """Bilinear value of a grid of tiles of 16 blocks at block (x, y). A vector of 16 lanes is one tile, so that its three
-    neighbours are scalars; repeated beyond the border."""
+    """Bilinear value of a grid of tiles of 16 blocks at block (x, y). A vector of 16 lanes is one tile, so that its
+    three neighbours are scalars; repeated beyond the border."""
     field = hl.BoundaryConditions.repeat_edge(grid)
     column, row = x // LANES, y // LANES
     along, down = ((hl.f32(k % LANES) + hl.f32(0.5)) / LANES - hl.f32(0.5) for k in (x, y))
     top = row + hl.i32(hl.floor(down))
     part = down - hl.floor(down)
     before, here, after = (
-        field[component, column + k, top] * (1 - part) + field[component, column + k, top + 1] * part for k in (-1, 0, 1)
+        field[component, column + k, top] * (1 - part) + field[component, column + k, top + 1] * part
+        for k in (-1, 0, 1)
     )
     return here + hl.select(along < 0, (here - before) * along, (after - here) * along)
 
@@ -72,7 +73,8 @@ def define_mean(quads, w, h, mean):
 
 @hl.generator(name="merge_mean_mosaic")
 class MeanMosaic:
-    """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W / 2]."""
+    """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W /
+    2]."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     red_row = hl.InputScalar(hl.Int(32))
@@ -99,8 +101,9 @@ class MeanRgb:
 
 @hl.generator(name="merge_texture")
 class Texture:
-    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2 x 2
-    block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance hides."""
+    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2
+    x 2 block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance
+    hides."""
 
     first = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -121,9 +124,10 @@ class Texture:
 @hl.generator(name="merge_agreement")
 class Agreement:
     """Mean of 2 x 2 blocks of the reference, variance of its texture, mean of the other frame, each float32 [3, h, w];
-    noise of the difference of two such means float32 [th, tw, 6] (alpha, then beta of R, G, B), hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether
-    any tile moved apart -> float32 [3, h, w]: squared disagreement in units of what noise and texture explain,
-    and the displacement (dy, dx) of the motion that agrees better, px of the mosaic."""
+    noise of the difference of two such means float32 [th, tw, 6] (alpha, then beta of R, G, B), hand and local flow
+    float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether any tile moved apart ->
+    float32 [3, h, w]: squared disagreement in units of what noise and texture explain, and the displacement (dy, dx)
+    of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
     texture = hl.InputBuffer(hl.Float(32), 3)
@@ -181,8 +185,8 @@ class Agreement:
 
 @hl.generator(name="merge_trust")
 class Trust:
-    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim of a
-    moving thing goes with it."""
+    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim
+    of a moving thing goes with it."""
 
     agreement = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.UInt(8), 2)
@@ -198,14 +202,16 @@ class Trust:
         smallest = hl.min(hl.min(row[x, y - 1], row[x, y]), row[x, y + 1])
         g.out[x, y] = hl.u8(smallest * 255 + hl.f32(0.5))
 
-        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(
+            x, LANES, hl.TailStrategy.GuardWithIf
+        )
         row.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
         raw.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
 
 
 def landing(trust, agreement, w, h, g):
-    """Where output pixel (x, y) lies in a frame: the sample left above it, the weights of the two columns and rows around
-    it by the Gaussian of the gather kernel, and the trust that multiplies them."""
+    """Where output pixel (x, y) lies in a frame: the sample left above it, the weights of the two columns and rows
+    around it by the Gaussian of the gather kernel, and the trust that multiplies them."""
     tw, th = trust.dim(0).extent(), trust.dim(1).extent()
     tx, ty = hl.clamp(x // 2, 0, tw - 1), hl.clamp(y // 2, 0, th - 1)
     # In units of pixel centres. The four nearest samples of a mosaic are one of red, one of blue, two of green, always.
@@ -220,8 +226,8 @@ def landing(trust, agreement, w, h, g):
 
 def interpolated(image, ox, oy):
     """Values of an image [3, H + 2, W + 2] with one pixel of border at the offsets (oy[j], ox[i]) from pixel (x, y),
-    [3][2][2], by the parabola through three neighbours along each axis. All loads are contiguous, for it is the output's
-    own neighbourhood."""
+    [3][2][2], by the parabola through three neighbours along each axis. All loads are contiguous, for it is the
+    output's own neighbourhood."""
 
     def parabola(o):
         return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
@@ -238,9 +244,9 @@ def interpolated(image, ox, oy):
 @hl.generator(name="merge_gather_mosaic")
 class GatherMosaic:
     """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
-    blocks, first guess float32 [3, H + 2, W + 2], red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples at or
-    above are left out) and sums float32 [6, H, W] (weight x difference from the first guess at the very place of the
-    sample, of R, G, B, then weights) -> sums, may be the same array."""
+    blocks, first guess float32 [3, H + 2, W + 2], red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples
+    at or above are left out) and sums float32 [6, H, W] (weight x difference from the first guess at the very place of
+    the sample, of R, G, B, then weights) -> sums, may be the same array."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     trust = hl.InputBuffer(hl.UInt(8), 2)
@@ -256,7 +262,9 @@ class GatherMosaic:
 
     def generate(self):
         g = self
-        ix, iy, wx, wy, ox, oy, trust = landing(g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g)
+        ix, iy, wx, wy, ox, oy, trust = landing(
+            g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g
+        )
         on_row = [((iy ^ g.red_row) & 1) == j for j in (0, 1)]
         on_column = [((ix ^ g.red_column) & 1) == i for i in (0, 1)]
         expected = interpolated(g.first, ox, oy)
@@ -265,9 +273,7 @@ class GatherMosaic:
             for i in (0, 1):
                 sample = g.mosaic[ix + i, iy + j]
                 red, green, blue = (expected[k][j][i] for k in range(3))
-                seen = hl.select(
-                    on_row[j], hl.select(on_column[i], red, green), hl.select(on_column[i], green, blue)
-                )
+                seen = hl.select(on_row[j], hl.select(on_column[i], red, green), hl.select(on_column[i], green, blue))
                 k = hl.select(sample < g.clip, trust * wy[j] * wx[i], 0)
                 value[j].append(k * (sample - seen))
                 weight[j].append(k)
@@ -285,7 +291,9 @@ class GatherMosaic:
         )
 
         # Bound by the four gathers and by the sums, which go once through memory; bands of rows run in parallel.
-        g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(
+            x, LANES, hl.TailStrategy.GuardWithIf
+        )
 
 
 @hl.generator(name="merge_gather_rgb")
@@ -316,13 +324,15 @@ class GatherRgb:
                 added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
         g.out[x, y, c] = g.sums[x, y, c] + hl.select(c == 0, added[0], c == 1, added[1], c == 2, added[2], added[3])
 
-        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(
+            x, LANES, hl.TailStrategy.GuardWithIf
+        )
 
 
 @hl.generator(name="merge_finish_rgb")
 class FinishRgb:
-    """sums float32 [4, H, W], first guess float32 [3, H + 2, W + 2], frames that the guess is worth -> camera_rgb float32
-    [H, W, 3]."""
+    """sums float32 [4, H, W], first guess float32 [3, H + 2, W + 2], frames that the guess is worth -> camera_rgb
+    float32 [H, W, 3]."""
 
     sums = hl.InputBuffer(hl.Float(32), 3)
     first = hl.InputBuffer(hl.Float(32), 3)
@@ -332,16 +342,20 @@ class FinishRgb:
     def generate(self):
         g = self
         g.out[c, x, y] = g.first[x + 1, y + 1, c] + g.sums[x, y, c] / (g.sums[x, y, 3] + g.worth + hl.f32(1e-12))
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(
+            x, LANES, hl.TailStrategy.GuardWithIf
+        )
 
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in their samples
-    (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb float32 [H, W, 3].
+    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in
+    their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb
+    float32 [H, W, 3].
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
-    blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken out."""
+    blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken
+    out."""
 
     sums = hl.InputBuffer(hl.Float(32), 3)
     first = hl.InputBuffer(hl.Float(32), 3)
@@ -375,7 +389,8 @@ class FinishMosaic:
         total = added[x, y]
         g.out[c, x, y] = g.first[x + 1, y + 1, c] + hl.select(c == 0, total[0], c == 1, total[1], total[2])
 
-        # Bands of 32 rows in parallel; the vertical blur is kept for one row at a time, the horizontal one in registers.
+        # Bands of 32 rows in parallel; the vertical blur is kept for one row at a time, the horizontal one in
+        # registers.
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
         g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
         added.compute_at(g.out, x).vectorize(x, LANES)
