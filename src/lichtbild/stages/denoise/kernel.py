@@ -146,8 +146,15 @@ def pick(values, index):
 
 
 def to_root(value, offset, root):
-    """Square root of value + offset, continued with its tangent below zero; root: that of the offset."""
-    return hl.select(value > 0, hl.sqrt(hl.max(value, f32(0)) + offset), root + value * (f32(0.5) / root))
+    """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
+    knee = f32(-0.75) * offset
+    straight = f32(0.5) * root + (value - knee) / root
+    return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
+
+
+def from_root(t, offset, root):
+    """Inverse of `to_root`."""
+    return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
 
 
 def parts_of(t):
@@ -223,12 +230,13 @@ class DenoisePrepare:
 
         # Noise of the root from the cell's mean light: var(t) = balance^2 var(s) / (4 (balance s + offset)).
         cell = hl.Func("cell")
-        light = [
-            sum((at(n, 4 * x + m % 4, 4 * y + m // 4) for m in range(1, 16)), at(n, 4 * x, 4 * y)) for n in range(3)
-        ]
+        light = hl.Func("light")
+        light[x, y, c] = f32(0)
+        within = hl.RDom([(0, 4), (0, 4)])
+        light[x, y, c] += at(c, 4 * x + within.x, 4 * y + within.y)
         variances = []
         for n in range(3):
-            s = hl.max(light[n] * f32(1 / 16), f32(0))
+            s = hl.max(light[x, y, n] * f32(1 / 16), f32(0))
             spatial = gain_at(g.gain, 4 * x + 2, 4 * y + 2, n, g.gain.dim(1).extent(), g.gain.dim(2).extent())
             of_light = spatial * (g.alpha[n] * s + g.beta[n] * spatial) * per_frame[x, y]
             variances.append(balance[n] * balance[n] * of_light / (4 * (balance[n] * s + g.offset)))
@@ -247,6 +255,10 @@ class DenoisePrepare:
             )
             out.vectorize(xi, vector, guard).unroll(c)
             func.compute_at(out, xo).vectorize(x, vector)
+            for each in (out, func):
+                each.never_partition_all()
+        light.compute_at(g.cells, xo).vectorize(x, vector).never_partition_all()
+        light.update(0).reorder(within.x, within.y, x, y, c).vectorize(x, vector).never_partition_all()
 
 
 @hl.generator(name="denoise_halve")
@@ -300,6 +312,7 @@ class DenoiseScale:
             func.never_partition_all()
         change.compute_at(g.out, c).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
         wide.compute_at(g.out, c).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
+        result.reorder_storage(j, u, y, c)
         result.compute_at(g.out, yi).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
 
 
@@ -339,14 +352,15 @@ class DenoiseFinest:
         lost = hl.Func("lost")
         rest = [shrink.dealt_in[u, m % 4, 4 * b + m // 4, c] - result[u, m % 4, 4 * b + m // 4, c] for m in range(16)]
         lost[u, b, c] = hl.min(total(r * r for r in rest) * f32(1 / 16), 2 * cells[u, b, c])
-        lost_parts = [hl.f32(lost[u, y / 4, m]) for m in range(3)]
-        shares = lost_parts[0] * f32(1 / 3), lost_parts[1] * f32(0.5), lost_parts[2] * f32(1 / 6)
-        added = shares[0] + shares[1] + shares[2], shares[0] + 4 * shares[2], shares[0] + shares[1] + shares[2]
+        # Shared out by the variance of each channel: green from the sums of the parts, red and blue by their gains.
+        of_sum, of_ends = hl.f32(cells[u, y / 4, 0]) * 3, hl.f32(cells[u, y / 4, 1]) * 2
+        share = total(hl.f32(lost[u, y / 4, m]) for m in range(3)) / (of_sum + f32(TINY))
+        ends = share * of_ends / (balance[0] + balance[2])
+        added = ends * balance[0], share * hl.max(of_sum - of_ends, f32(0)), ends * balance[2]
         values = []
         for n in range(3):
             t = denoised[n]
-            straight = (t - root) * (2 * root)
-            values.append((hl.select(t > root, t * t - g.offset + added[n], straight)) / balance[n])
+            values.append((from_root(t, g.offset, root) + added[n]) / balance[n])
         final[u, j, y] = hl.Tuple(values)
         entry = final[x / 4, x % 4, y]
         g.out[c, x, y] = pick([entry[m] for m in range(3)], c)
@@ -356,7 +370,10 @@ class DenoiseFinest:
         g.out.split(x, xo, xi, TILE_WIDTH, guard).split(y, yo, yi, TILE_HEIGHT, guard).reorder(c, xi, yi, xo, yo)
         g.out.vectorize(xi, vector, guard).unroll(c).parallel(yo)
         shrink.schedule(g.out, xo, vector)
-        shrink.dealt_in.bound(c, 0, 3).unroll(c)
+        shrink.dealt_in.bound(c, 0, 3).unroll(c).never_partition_all()
+        # Pixels are read in their order, and dealt out from the first-level cache.
+        roots.compute_at(shrink.dealt_in, y).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
+        final.reorder_storage(j, u, y)
         for func in (change, wide, result):
             func.never_partition_all()
         change.compute_at(g.out, xo).reorder(j, u, y, c).unroll(j).vectorize(u, vector)

@@ -15,9 +15,16 @@ PARTS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
 
 def to_root(value: Floats, offset: float) -> Floats:
-    """sqrt(value + offset), continued with its tangent below zero."""
+    """sqrt(value + offset), continued with its tangent below half the root of the offset."""
+    root, knee = np.sqrt(offset), -0.75 * offset
+    straight = 0.5 * root + (value - knee) / root
+    return np.asarray(np.where(value > knee, np.sqrt(np.maximum(value, knee) + offset), straight))
+
+
+def from_root(t: Floats, offset: float) -> Floats:
+    """Inverse of `to_root`."""
     root = np.sqrt(offset)
-    return np.asarray(np.where(value > 0, np.sqrt(np.maximum(value, 0) + offset), root + value * (0.5 / root)))
+    return np.asarray(np.where(t > 0.5 * root, t * t, (t - 0.25 * root) * root) - offset)
 
 
 def shrink(q: Floats, cells: Floats, weight: Floats, strength: float, basis: Floats) -> tuple[Floats, int]:
@@ -101,6 +108,9 @@ def denoise_finest(
         result[c] = whole[:height, :width]
         lost[c] = np.minimum(removed, 2 * cells[c])[rows][:, columns]
     t = np.moveaxis(result, 0, 2) @ PARTS
-    added = np.moveaxis(lost, 0, 2) @ PARTS**2
-    root = np.sqrt(offset)
-    out[...] = np.where(t > root, t * t - offset + added, (t - root) * (2 * root)) / balance
+    # Shared out by the variance of each channel: green from the sums of the parts, red and blue by their gains.
+    of_sum, of_ends = 3 * cells[0][rows][:, columns], 2 * cells[1][rows][:, columns]
+    share = lost.sum(0) / (of_sum + 1e-20)
+    ends = share * of_ends / (balance[0] + balance[2])
+    added = np.stack([ends * balance[0], share * np.maximum(of_sum - of_ends, 0), ends * balance[2]], 2)
+    out[...] = (from_root(t, offset) + added) / balance

@@ -77,7 +77,7 @@ def rebuilt(keep, camera, inverse_clip, balance, surround, start, end):
     share = [keep(camera[k] * inverse_clip[k]) for k in range(3)]
     doubt = [keep(smoothstep(start, end, s)) for s in share]
     # 1 / value of a clipped channel, white-balanced.
-    inverse_limit = [keep(inverse_clip[k] / balance[k]) for k in range(3)]
+    inverse_limit = [keep(inverse_clip[k] * (f(1) / balance[k])) for k in range(3)]
     r, b, inverse_r, inverse_b = surround[:4]
     r_b, b_r = keep(r * inverse_b), keep(b * inverse_r)
     ratio = ((None, r, r_b), (inverse_r, None, inverse_b), (b_r, b, None))
