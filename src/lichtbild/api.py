@@ -25,7 +25,8 @@ def read(what: str | Path | Sequence[str | Path]) -> Burst:
     """
     from lichtbild import capture
 
-    return capture.read(what)
+    burst: Burst = capture.read(what)
+    return burst
 
 
 def develop(
@@ -88,9 +89,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
     from lichtbild import capture
 
     path = Path(path)
-    if path.is_dir():
-        return capture.survey(path).to_json()
-    return capture.inspect_file(path)
+    facts: dict[str, Any] = capture.survey(path).to_json() if path.is_dir() else capture.inspect_file(path)
+    return facts
 
 
 def _preview(frame: Frame) -> Any:

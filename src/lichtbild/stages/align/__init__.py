@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Domain, Frame, Params, ShapeError, param
+from lichtbild.core import Domain, Frame, Params, ShapeError, memory, param
 from lichtbild.core.frame import sample_gain_grid
 from lichtbild.core.native import call
 from lichtbild.stages.align import field
@@ -106,13 +106,13 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
     alpha = float(np.sum(share * site * np.asarray(noise.alpha)))
     beta = float(np.sum(share * site**2 * np.asarray(noise.beta)))
 
-    level = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.float32)
+    level = memory.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2))
     call("align_luma_half", mosaic, gains, level)
-    smooth = np.empty_like(level)
+    smooth = memory.empty_like(level)
     call("align_smooth", level, smooth)
     levels = [smooth]
     while min(level.shape) >= 2 * _MIN_LEVEL_PX:
-        level = np.empty((level.shape[0] // 2, level.shape[1] // 2), np.float32)
+        level = memory.empty((level.shape[0] // 2, level.shape[1] // 2))
         call("align_halve", levels[-1], level)
         levels.append(level)
     kept = [_LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0) for i in range(len(levels))]
@@ -181,7 +181,7 @@ def _hand_motion(
 ) -> npt.NDArray[np.float64]:
     top = len(reference.levels) - 1
     shape, scale = reference.levels[0].shape, 2.0 ** (top + 1)
-    candidates = [np.zeros(8)] if start is None else [start.hand]
+    candidates = [np.zeros(8)] if start is None else [start.hand, np.zeros(8)]
     best: npt.NDArray[np.float64] | None = None
     best_cost = np.inf
     for hand in candidates:

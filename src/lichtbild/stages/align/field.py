@@ -62,8 +62,8 @@ def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     A warp by cubic interpolation of slightly aliased luminance errs in proportion to the local gradient energy; 2 % of
     that energy (a residual of 0.14 px) and 1.6 times the noise are still called a match.
     """
-    n_pixels = np.maximum(sums[..., 6], 1)
-    mismatch = sums[..., 5] / n_pixels
+    n_pixels = np.maximum(sums[..., 6], np.float32(1))
+    mismatch = np.asarray(sums[..., 5] / n_pixels, np.float32)
     texture = (sums[..., 0] + sums[..., 2]) / n_pixels
     return mismatch, np.asarray(1.6 + 0.02 * texture, np.float32)
 
@@ -107,14 +107,14 @@ def tile_step(sums: F32) -> F32:
     det = a * d - b * b
     dy = (d * s[..., 3] - b * s[..., 4]) / det
     dx = (a * s[..., 4] - b * s[..., 3]) / det
-    return np.clip(np.stack([dy, dx], -1), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(np.stack([dy, dx], -1), -1, 1), np.float32)
 
 
 def nearest(grid: F32, shape: tuple[int, int]) -> F32:
     """A grid [gh, gw, 2] read at the centres of another grid over the same picture."""
     i = np.minimum((np.arange(shape[0]) + 0.5) * grid.shape[0] / shape[0], grid.shape[0] - 1).astype(int)
     j = np.minimum((np.arange(shape[1]) + 0.5) * grid.shape[1] / shape[1], grid.shape[1] - 1).astype(int)
-    return grid[i][:, j]
+    return np.asarray(grid[i][:, j], np.float32)
 
 
 def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: int) -> F32:
@@ -139,7 +139,7 @@ def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: 
     left, right = block[i, j, row, np.maximum(column - 1, 0)], block[i, j, row, np.minimum(column + 1, side - 1)]
     dy = np.where((row > 0) & (row < side - 1), fraction(up, middle, down), 0)
     dx = np.where((column > 0) & (column < side - 1), fraction(left, middle, right), 0)
-    return (first + steps[best] + np.stack([dy, dx], -1)).astype(np.float32)
+    return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32)
 
 
 def correlation_peaks(

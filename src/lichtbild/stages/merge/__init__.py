@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Domain, DomainError, Frame, NoiseModel, Params, ShapeError, param
+from lichtbild.core import Domain, DomainError, Frame, NoiseModel, Params, ShapeError, memory, param
 from lichtbild.core.native import call
 from lichtbild.stages.align import TILE_PX, Motion, tile_gain, tile_grid
 
@@ -109,12 +109,12 @@ class Merger:
     def trust(self, frame: Frame, motion: Motion) -> tuple[U8, F32]:
         """How far the frame agrees with the reference at every 2 x 2 block, and the motion that agrees better."""
         mean = self._mean_of(frame)
-        agreement = np.empty_like(mean)
+        agreement = memory.empty_like(mean)
         call(
             "merge_agreement", self._guide.mean, self._guide.texture, mean, self._guide.noise, motion.hand_px,
             motion.local_px, _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
         )  # fmt: skip
-        trust = np.empty(mean.shape[1:], np.uint8)
+        trust = memory.empty(mean.shape[1:], np.uint8)
         call("merge_trust", agreement, trust)
         return trust, agreement
 
@@ -137,7 +137,7 @@ class Merger:
         )
 
     def _mean_of(self, frame: Frame) -> F32:
-        mean = np.empty((3, frame.shape[0] // 2, frame.shape[1] // 2), np.float32)
+        mean = memory.empty((3, frame.shape[0] // 2, frame.shape[1] // 2))
         if self._is_mosaic:
             call("merge_mean_mosaic", frame.pixels, *_red_of(frame), mean)
         else:
