@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage
-from lichtbild.pipelines import intake
-from lichtbild.pipelines.photo import PhotoParams, negative
 
 from burst_scenes import data_root
 from burst_sets import SETS, make_set
 from lichtbild.core import Burst
 from lichtbild.lab.against_truth import Region, block_gain_db, colour_difference, flats, noise_gain, psnr_db, ssim
+from lichtbild.pipelines import intake
+from lichtbild.pipelines.photo import PhotoParams, negative
 from lichtbild.simulate.truth import SimulatedBurst
 from lichtbild.stages.align import TILE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.quad_bayer import QuadBayerParams

@@ -1,8 +1,8 @@
 """Arrays whose memory is used again.
 
-A burst makes the same half dozen full-size arrays for every frame. Memory fresh from the system is cleared page by page at
-its first touch, which costs as much processor time as the arithmetic on it; so buffers that nobody holds any more wait here
-for the next array of their size.
+A burst makes the same half dozen full-size arrays for every frame. Memory fresh from the system is cleared page by page
+at its first touch, which costs as much processor time as the arithmetic on it; so buffers that nobody holds any more
+wait here for the next array of their size.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ TILE_PX = 32
 _KERNEL_TILE = 16
 _MATCH_TILE = 8
 # Variance that white noise of the mosaic keeps in each level of the pyramid (tests/physics holds it to the filters).
-_LEVEL_NOISE = (0.01229, 0.00837, 0.00364, 0.00113, 0.000289)
+_LEVEL_NOISE = (0.01222, 0.00830, 0.00360, 0.001096, 0.000290)
 _MIN_LEVEL_PX = 48
 
 

@@ -23,7 +23,7 @@ VERSION = 1
 # sensors (each is XYZ to camera with green of a D65 white at 1). Colours are then plausible, not measured.
 FALLBACK_XYZ_TO_CAMERA: Matrix = np.array([[0.86, -0.24, -0.13], [-0.45, 1.32, 0.13], [-0.08, 0.22, 0.53]])
 FALLBACK = ColourCalibration((cs.D65_XY,), (FALLBACK_XYZ_TO_CAMERA,))
-RENDERED = ColourCalibration((cs.DISPLAY_WHITE_XY,), (cs.XYZ_TO_SRGB,))
+RENDERED = ColourCalibration((cs.DISPLAY_WHITE_XY,), (np.asarray(cs.XYZ_TO_SRGB, np.float64),))
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,7 @@ def clip_doubt(frame: Frame) -> tuple[float, float]:
     return 0.98 - sigma * (0.4 + 2.0 / n**0.5), 0.995 - 0.4 * sigma
 
 
-def push_pull(values: Floats, weight: Floats) -> Floats:
+def push_pull(values: npt.NDArray[np.floating], weight: npt.NDArray[np.floating]) -> Floats:
     """Fill where `weight` [h, w] is 0 from the nearest known `values` [h, w, c], coarse to fine; unknown everywhere:
     0."""
     h, w = weight.shape
@@ -83,7 +83,7 @@ def analyse(proxy: Frame, neutral: tuple[float, float, float]) -> HighlightFacts
     start, end = clip_doubt(proxy)
     share = proxy.pixels / np.float32(proxy.saturation * proxy.gain_at_full_size())
     top = share.max(axis=2)
-    balanced = np.maximum(proxy.pixels, 1e-5) / np.float32(neutral)
+    balanced = np.maximum(proxy.pixels, 1e-5) / np.asarray(neutral, np.float32)
     logs = np.log(np.stack([balanced[..., 0] / balanced[..., 1], balanced[..., 2] / balanced[..., 1]], 2))
     weight = smoothstep(0.2, 0.6, top) * (1.0 - smoothstep(start - 0.08, start, top))
     surround = push_pull(np.clip(logs, -3, 3).astype(np.float32), weight.astype(np.float32))
@@ -114,5 +114,7 @@ def apply(
     clip = 1 / sample_gain_grid(
         inverse_clip_nodes(frame), np.arange(frame.shape[0]) + 0.5, np.arange(frame.shape[1]) + 0.5
     )
-    pixels = reconstruct(frame.pixels, clip, np.float32(neutral), surround, facts.start, facts.end)
+    pixels = reconstruct(
+        frame.pixels, clip.astype(np.float32), np.asarray(neutral, np.float32), surround, facts.start, facts.end
+    )
     return frame.replaced(pixels=pixels)

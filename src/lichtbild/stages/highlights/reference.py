@@ -17,7 +17,7 @@ FADE_FROM = 0.6
 """Share of the clip level of the least exposed channel from which colour fades, where the two others are clipped."""
 
 
-def smoothstep(low: float, high: float, x: Floats) -> Floats:
+def smoothstep(low: float, high: float, x: npt.NDArray[np.floating]) -> Floats:
     """0 below `low`, 1 above `high`, a cubic between."""
     t = np.clip((x - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

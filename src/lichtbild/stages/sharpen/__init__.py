@@ -55,7 +55,7 @@ def inverse_filter(radius_px: float, noise_to_signal: float = 0.04) -> npt.NDArr
     wanted /= wanted[0]
     basis = np.stack([2 * (np.cos(2 * np.pi * k * f) - 1) for k in (1, 2, 3)], 1)
     side = np.linalg.lstsq(basis, wanted - 1, rcond=None)[0]
-    return np.float32([1 - 2 * side.sum(), *side])
+    return np.array([1 - 2 * side.sum(), *side], np.float32)
 
 
 def analyse(work_noise_alpha: npt.ArrayLike, work_noise_beta: npt.ArrayLike, params: SharpenParams) -> SharpenFacts:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-_TAPS = np.float32([1, 4, 6, 4, 1]) / np.float32(16)
+_TAPS: Floats = np.array([1, 4, 6, 4, 1], np.float32) / np.float32(16)
 
 
 def _blur_rows(plane: Floats) -> Floats:
@@ -77,15 +77,14 @@ def local_laplacian(log2_y: Floats, sigma_ev: float, beta: float, coarse_beta: f
     return np.asarray(out, np.float32)
 
 
-def box(plane: Floats, radius: int) -> Floats:
+def box(plane: npt.NDArray[np.floating], radius: int) -> Floats:
     """Mean over a (2 radius + 1)^2 window, edges repeated."""
     for axis in (0, 1):
         p = np.pad(plane, [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
         total = np.cumsum(p, axis=axis, dtype=np.float64)
         n, r = plane.shape[axis], 2 * radius + 1
-        plane = np.take(total, range(r, r + n), axis) - np.take(total, range(n), axis)
-        plane = (plane / r).astype(np.float32)
-    return plane
+        plane = ((np.take(total, range(r, r + n), axis) - np.take(total, range(n), axis)) / r).astype(np.float32)
+    return np.asarray(plane, np.float32)
 
 
 def as_linear_model(log2_y: Floats, gain_ev: Floats, radius: int = 2, eps: float = 0.02) -> Floats:

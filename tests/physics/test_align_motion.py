@@ -1,0 +1,264 @@
+"""Motion that is known, found again: scenes are sums of waves, evaluated exactly wherever a frame's pixels look."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel, ShapeError
+from lichtbild.core.frame import cfa_plane_index
+from lichtbild.stages import align as stage
+from lichtbild.stages.align import AlignParams, Motion, align, pyramid
+
+WB = (2.0, 1.0, 1.6)
+ALPHA, BETA = 2e-4, 5e-6  # a phone at ISO 100
+PARAMS = AlignParams()
+SHAPE = (384, 448)
+
+
+class Waves:
+    """Light as a sum of plane waves below 0.12 cycles/px (no aliasing even after the first halving), all colours alike
+    but for a slow tint. A motion of the plane leaves each wave a wave, so that frames are products of two matrices."""
+
+    def __init__(self, rng, n=70):
+        length = np.exp(rng.uniform(np.log(0.004), np.log(0.12), n))
+        turn = rng.uniform(0, np.pi, n)
+        self.k = 2 * np.pi * np.stack([length * np.sin(turn), length * np.cos(turn)], 1)
+        size = length**-0.4
+        self.a = 0.05 * size / np.sqrt((size**2).mean() * n / 12) * np.exp(2j * np.pi * rng.random(n))
+        self.tint = 1 + 0.1 * rng.standard_normal((3, n)) * (length < 0.02)
+
+    def seen(self, shape, turn_deg=0.0, shift=(0.0, 0.0)):
+        """Balanced RGB [H, W, 3] of a frame in which the scene's point p lies at R (p - c) + c + shift."""
+        c, s = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+        turned = self.k @ np.array([[c, -s], [s, c]])
+        centre = np.array(shape) / 2
+        a = self.a * np.exp(1j * (self.k @ centre - turned @ (centre + np.asarray(shift))))
+        rows = np.exp(1j * np.outer(np.arange(shape[0]) + 0.5, turned[:, 0]))
+        columns = np.exp(1j * np.outer(turned[:, 1], np.arange(shape[1]) + 0.5))
+        return 0.3 + np.stack([((rows * (a * tint)) @ columns).real for tint in self.tint], -1)
+
+
+def true_flow(shape, turn_deg, shift):
+    """Displacement of the centres of 32 px tiles."""
+    th, tw = -(-shape[0] // 32), -(-shape[1] // 32)
+    y, x = np.mgrid[0:th, 0:tw] * 32.0 + 16 - np.array(shape)[:, None, None] / 2
+    c, s = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+    # Rows first: (y, x) turned by R = [[c, s], [-s, c]] as in `Waves.seen`.
+    return np.stack([c * y + s * x - y + shift[0], -s * y + c * x - x + shift[1]], -1)
+
+
+def frame_of(balanced, rng=None, cfa="RGGB"):
+    """A mosaic of balanced light, with noise of the model where `rng` is given."""
+    pattern = Cfa.from_name(cfa)
+    shape = balanced.shape[:2]
+    planes = np.maximum(balanced, 0) / np.array(WB)
+    light = np.take_along_axis(planes, cfa_plane_index(pattern, shape)[..., None], 2)[..., 0]
+    if rng is not None:
+        light = light + rng.normal(size=shape) * np.sqrt(ALPHA * light + BETA)
+    info = FrameInfo("test", shape, "mosaic", cfa=pattern)
+    return Frame(light.astype(np.float32), Domain.MOSAIC, info, NoiseModel((ALPHA,) * 3, (BETA,) * 3, "simulated"))
+
+
+def found(first, second, start=None):
+    return align(pyramid(first, WB), pyramid(second, WB), PARAMS, start)
+
+
+def error_px(motion, turn_deg, shift, shape=SHAPE):
+    """Root mean square error of the hand's motion over tiles that lie in both frames, px."""
+    truth = true_flow(shape, turn_deg, shift)
+    th, tw = truth.shape[:2]
+    y, x = np.mgrid[0:th, 0:tw] * 32.0 + 16
+    is_in = [
+        (p + truth[..., k] > 16) & (p + truth[..., k] < n - 16)
+        for k, (p, n) in enumerate(zip((y, x), shape, strict=True))
+    ]
+    inside = is_in[0] & is_in[1]
+    return np.sqrt(np.square(motion.hand_px - truth)[inside].mean())
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "BGGR", "GRBG", "GBRG"])
+def test_a_fraction_of_a_pixel(cfa):
+    rng = np.random.default_rng()
+    scene, shift = Waves(rng), rng.uniform(-3, 3, 2)
+    motion = found(frame_of(scene.seen(SHAPE), rng, cfa), frame_of(scene.seen(SHAPE, 0, shift), rng, cfa))
+    # Noise alone leaves some thousandths; the cubic warp and what is left of aliasing 0.01 px.
+    assert error_px(motion, 0, shift) < 0.03
+    # Fine waves are left by the cubic warp with an error that passes for motion now and then.
+    assert (motion.doubt > 1).mean() < 0.3
+    assert motion.is_local.mean() < 0.06
+    assert motion.hand_px.shape == (12, 14, 2)
+    # What is left after the best motion is noise, as declared.
+    assert 0.8 < np.median(motion.mismatch) < 1.3
+
+
+@pytest.mark.parametrize("turn_deg", [-3.0, -1.0, 0.5, 2.0])
+def test_a_turn(turn_deg):
+    rng = np.random.default_rng()
+    scene, shift = Waves(rng), rng.uniform(-10, 10, 2)
+    motion = found(frame_of(scene.seen(SHAPE), rng), frame_of(scene.seen(SHAPE, turn_deg, shift), rng))
+    assert error_px(motion, turn_deg, shift) < 0.03
+
+
+@pytest.mark.parametrize("direction", [(0.1, 0.0), (0.0, -0.1), (-0.07, 0.07)])
+def test_a_shift_of_a_tenth_of_the_frame(direction):
+    rng = np.random.default_rng()
+    scene, shift = Waves(rng), np.array(direction) * min(SHAPE)
+    motion = found(frame_of(scene.seen(SHAPE), rng), frame_of(scene.seen(SHAPE, 0.3, shift), rng))
+    assert error_px(motion, 0.3, shift) < 0.03
+
+
+def test_there_and_back():
+    rng = np.random.default_rng()
+    scene = Waves(rng)
+    frames = [frame_of(scene.seen(SHAPE), rng), frame_of(scene.seen(SHAPE, 0, (2.3, -4.1)), rng)]
+    there, back = found(*frames), found(*frames[::-1])
+    # No bias towards the reference: both ways give the same shift.
+    np.testing.assert_allclose(there.hand_px.mean((0, 1)), -back.hand_px.mean((0, 1)), atol=0.01)
+
+
+def test_a_frame_against_itself_does_not_move():
+    frame = frame_of(Waves(np.random.default_rng()).seen(SHAPE), np.random.default_rng())
+    motion = found(frame, frame)
+    assert np.abs(motion.hand_px).max() < 1e-3
+    assert motion.mismatch.max() < 1e-3
+
+
+def test_rgb_frames():
+    rng = np.random.default_rng()
+    scene, shift = Waves(rng), (1.4, -0.7)
+    frames = []
+    for part in (scene.seen(SHAPE), scene.seen(SHAPE, 0, shift)):
+        rgb = np.maximum(part, 0) / np.array(WB)
+        rgb = rgb + rng.normal(size=rgb.shape) * np.sqrt(ALPHA * rgb + BETA)
+        info = FrameInfo("test", SHAPE, "linear")
+        noise = NoiseModel((ALPHA,) * 3, (BETA,) * 3, "simulated")
+        frames.append(Frame(rgb.astype(np.float32), Domain.CAMERA_RGB, info, noise))
+    assert error_px(found(*frames), 0, shift) < 0.03
+
+
+def test_a_thing_that_moves_by_itself():
+    rng = np.random.default_rng()
+    back, front = Waves(rng), Waves(rng)
+    hand, own = np.array([1.6, -2.3]), np.array([9.2, 14.5])
+    first, second = back.seen(SHAPE), back.seen(SHAPE, 0, hand)
+    patches = front.seen(SHAPE), front.seen(SHAPE, 0, own)
+    top, left, height, width = 120, 150, 128, 128
+    first[top : top + height, left : left + width] = patches[0][top : top + height, left : left + width]
+    there = slice(top + 9, top + 9 + height), slice(left + 15, left + 15 + width)
+    second[there] = patches[1][there]
+    motion = found(frame_of(first, rng), frame_of(second, rng))
+    # A tenth of the picture pulls the hand's motion by no more than it may be off anyway.
+    assert error_px(motion, 0, hand) < 0.05
+    inside = slice(top // 32 + 1, (top + height) // 32 - 1), slice(left // 32 + 1, (left + width) // 32 - 1)
+    assert motion.is_local[inside].all()
+    np.testing.assert_allclose(motion.local_px[inside], np.broadcast_to(own, motion.local_px[inside].shape), atol=0.15)
+    assert (motion.doubt[inside] > 3).all()
+    # Far from it, tiles follow the hand.
+    far = np.ones(motion.is_local.shape, bool)
+    far[top // 32 - 1 : (top + height + 9) // 32 + 2, left // 32 - 1 : (left + width + 15) // 32 + 2] = False
+    assert motion.is_local[far].mean() < 0.1
+    np.testing.assert_array_equal(motion.local_px[~motion.is_local], motion.hand_px[~motion.is_local])
+
+
+@pytest.mark.parametrize("kind", ["flat sky", "noise alone", "black", "gradient", "half sky"])
+def test_nothing_to_hold_on_to(kind):
+    rng = np.random.default_rng()
+    light = np.full((*SHAPE, 3), 0.3)
+    if kind == "black":
+        light[:] = 0
+    if kind == "gradient":
+        light *= np.linspace(0.3, 1.5, SHAPE[0])[:, None, None]
+    frames = [frame_of(light, rng) for _ in range(2)]
+    if kind == "noise alone":
+        frames = [f.replaced(pixels=rng.normal(0.2, 0.2, SHAPE).astype(np.float32)) for f in frames]
+    if kind == "half sky":
+        scene = Waves(rng)
+        pair = [scene.seen(SHAPE), scene.seen(SHAPE, 0, (1.2, 2.4))]
+        for part, horizon in zip(pair, (192, 193.2), strict=True):
+            sky = 0.5 - 0.5 * np.tanh(np.arange(SHAPE[0]) + 0.5 - horizon)[:, None, None]
+            part += sky * (0.5 - part)
+        frames = [frame_of(part, rng) for part in pair]
+    motion = found(*frames)
+    for part in (motion.hand_px, motion.local_px, motion.mismatch, motion.doubt):
+        assert np.isfinite(part).all()
+    if kind == "half sky":
+        assert np.sqrt(np.square(motion.hand_px[7:, 1:-1] - (1.2, 2.4)).mean()) < 0.05
+        # The sky goes with the hand: extrapolated, so less exactly.
+        assert np.abs(motion.hand_px[:6] - (1.2, 2.4)).max() < 0.5
+    elif kind != "noise alone":
+        # Within reach of the hand; these frames show the same whatever the motion.
+        assert np.abs(motion.hand_px).max() < PARAMS.max_shift * min(SHAPE)
+        assert motion.is_local.mean() < 0.06
+    else:
+        assert np.abs(motion.hand_px).max() < 0.25 * max(SHAPE)
+
+
+def test_a_facade_of_equal_windows():
+    """Period 24 px: a shift of five px must not be taken for one of five less a period."""
+    rng = np.random.default_rng()
+    scene = Waves(rng)
+    scene.a *= 0.35
+    angle = 2 * np.pi / 24
+    pair = []
+    for shift in ((0, 0), (5.3, -4.6)):
+        y, x = (np.arange(n) + 0.5 - s for n, s in zip(SHAPE, shift, strict=True))
+        windows = 0.12 * np.multiply.outer(np.cos(angle * y), np.cos(angle * x))
+        pair.append(scene.seen(SHAPE, 0, shift) + windows[..., None])
+    assert error_px(found(*(frame_of(part, rng) for part in pair)), 0, (5.3, -4.6)) < 0.03
+
+
+def test_the_motion_before_is_a_first_guess():
+    rng = np.random.default_rng()
+    scene = Waves(rng)
+    first, second, third = (frame_of(scene.seen(SHAPE, 0, s), rng) for s in ((0, 0), (18, 12), (20.5, 13.5)))
+    near = found(first, second)
+    assert error_px(found(first, third, near), 0, (20.5, 13.5)) < 0.03
+    # A wrong one does no harm.
+    wrong = Motion(near.hand * -3, near.hand_px, near.local_px, near.is_local, near.mismatch, near.doubt)
+    assert error_px(found(first, third, wrong), 0, (20.5, 13.5)) < 0.03
+
+
+def test_noise_kept_by_each_level():
+    """One dimension of the filters squared: the sum of squares of their impulse response."""
+    binomial = np.array([1, 3, 3, 1]) / 8
+    smooth = np.exp(-0.5 * (np.arange(-4, 5) / 1.2) ** 2)
+
+    def spread(kernel, step):
+        out = np.zeros((len(kernel) - 1) * step + 1)
+        out[::step] = kernel
+        return out
+
+    response = np.convolve(binomial, spread(smooth / smooth.sum(), 2))
+    for level, declared in enumerate(stage._LEVEL_NOISE):
+        if level:
+            response = np.convolve(response, spread(binomial, 2**level))
+        assert declared == pytest.approx((response**2).sum() ** 2, rel=0.03)
+
+
+@pytest.mark.parametrize("gain", [None, 2.0])
+def test_noise_of_a_pyramid_is_what_frames_have(gain):
+    """Grey light of a known model under white balance and gain: each level's variance is what `Pyramid.noise` says."""
+    rng = np.random.default_rng()
+    shape = (768, 768)
+    frame = frame_of(np.full((*shape, 3), 0.3), rng)
+    if gain is not None:
+        clean = frame_of(np.full((*shape, 3), 0.3)).pixels
+        grid = np.full((shape[0] // 16 + 1, shape[1] // 16 + 1, 3), gain, np.float32)
+        noisy = clean + rng.normal(size=shape) * np.sqrt(ALPHA * gain * clean + BETA * gain**2)
+        frame = frame.replaced(pixels=noisy.astype(np.float32), gain=grid)
+    made = pyramid(frame, WB)
+    # Neighbours of the first levels are correlated: about a quarter of the samples count.
+    for level, tolerance in ((0, 0.03), (1, 0.05), (2, 0.1)):
+        inner = made.levels[level][8:-8, 8:-8]
+        expected = made.noise[level][..., 0].mean() * 0.3 + made.noise[level][..., 1].mean()
+        assert inner.var() == pytest.approx(expected, rel=tolerance)
+        assert inner.mean() == pytest.approx(0.3, rel=2e-3)
+
+
+def test_frames_that_do_not_fit():
+    big, small = (pyramid(frame_of(np.full((n, n, 3), 0.3)), WB) for n in (128, 96))
+    with pytest.raises(ShapeError, match="differ in size"):
+        align(big, small, PARAMS)
+    with pytest.raises(ShapeError, match="too small"):
+        pyramid(frame_of(np.full((6, 20, 3), 0.3)), WB)
