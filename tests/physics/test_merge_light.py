@@ -10,7 +10,7 @@ from lichtbild.core.frame import cfa_plane_index
 from lichtbild.stages.align import AlignParams, Motion, align, pyramid, tile_grid
 from lichtbild.stages.demosaic import demosaic
 from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
-from lichtbild.stages.denoise_mosaic import denoise_mosaic
+from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
 from lichtbild.stages.merge import MergeParams, Merger
 
 WB = (2.0, 1.0, 1.6)
@@ -51,7 +51,7 @@ def rgb_of(balanced, rng):
 
 def guess_of(frame):
     if frame.domain is Domain.MOSAIC:
-        return demosaic(denoise_mosaic(frame), WB)
+        return denoise_rgb(demosaic(frame, WB), WB, DenoiseParams(luminance=1.0))
     return denoise_rgb(frame, WB, DenoiseParams())
 
 

@@ -32,9 +32,9 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDAr
     if n_bytes < SMALLEST:
         return np.empty(shape, kind)
     buffer = _taken(n_bytes)
-    lease = (ctypes.c_char * n_bytes).from_buffer(buffer)
+    lease = (ctypes.c_char * n_bytes).from_buffer(buffer.data)
     weakref.finalize(lease, _given_back, buffer).atexit = False
-    return np.frombuffer(lease, kind).reshape(shape)
+    return np.frombuffer(memoryview(lease), kind).reshape(shape)
 
 
 def empty_like(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
