@@ -22,6 +22,8 @@ F32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating]
 
 TILE_PX = 32
+# A tile of 16 px and the taps of its warp need 21 columns of the first level.
+MIN_SIZE_PX = 42
 _KERNEL_TILE = 16
 _MATCH_TILE = 8
 # Variance that white noise of the mosaic keeps in each level of the pyramid (tests/physics holds it to the filters).
@@ -90,7 +92,7 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
         Multipliers of R, G, B that make a neutral surface equal in all three.
     """
     frame.require(Domain.MOSAIC, Domain.CAMERA_RGB)
-    if min(frame.shape) < 8:
+    if min(frame.shape) < MIN_SIZE_PX:
         raise ShapeError("too small to be aligned", where=frame.info.name)
     gains = np.ones((2, 2), np.float32)
     wb = np.asarray(white_balance, np.float64)

@@ -20,6 +20,8 @@ from lichtbild.stages.align import TILE_PX, Motion, tile_gain, tile_grid
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
+MIN_SIZE_PX = 32
+
 
 @dataclass(frozen=True)
 class MergeParams(Params):
@@ -32,8 +34,8 @@ class MergeParams(Params):
     )
 
 
-# Noise counts for more than it is: at 1, a quarter of still, flat blocks would lose some trust to the worst of their nine
-# neighbours (n_effective 9.2 of 10, -0.1 to -0.2 dB on k800 and k3200), for nothing gained where things move.
+# Noise counts for more than it is: at 1, a quarter of still, flat blocks would lose some trust to the worst of their
+# nine neighbours (n_effective 9.2 of 10, -0.1 to -0.2 dB on k800 and k3200), for nothing gained where things move.
 _BENEFIT = 1.4
 
 
@@ -75,7 +77,8 @@ class Merger:
         self, reference: Frame, first: Frame, white_balance: tuple[float, float, float], params: MergeParams
     ) -> None:
         reference.require(Domain.MOSAIC, Domain.CAMERA_RGB)
-        if min(reference.shape) < 8:
+        # A row of 2 x 2 blocks fills one vector at least.
+        if min(reference.shape) < MIN_SIZE_PX:
             raise ShapeError("too small to be merged", where=reference.info.name)
         first.require(Domain.CAMERA_RGB)
         if first.shape != reference.shape:

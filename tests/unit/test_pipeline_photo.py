@@ -1,0 +1,235 @@
+"""The pipeline in memory: every kind of burst that cameras give, from stored numbers to a finished picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import weakref
+from functools import partial
+
+import numpy as np
+import pytest
+
+from lichtbild import api
+from lichtbild.core import Burst, Domain, FrameSource, Levels, NoiseModel
+from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
+from lichtbild.pipelines import intake
+from lichtbild.simulate import Simulation, VirtualCamera, procedural_scene, virtual_phone
+
+SHAPE = (160, 208)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return procedural_scene(SHAPE, 1.0, 16, has_movers=False)
+
+
+def burst_of(scene, n_frames, camera=None, iso=400.0, **options):
+    affines = np.tile(np.eye(2, 3), (n_frames, 1, 1))
+    affines[1:, :, 2] = np.random.default_rng().uniform(-3, 3, (n_frames - 1, 2))
+    return Simulation(
+        scene, camera or VirtualCamera(), n_frames=n_frames, iso=iso, shape=SHAPE, affines=affines, **options
+    ).burst()
+
+
+def is_a_picture(photo, shape=SHAPE):
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels.shape == (*shape, 3)
+    # Neither black nor white nor flat.
+    assert 20 < photo.pixels.mean() < 235
+    assert photo.pixels.std() > 10
+    assert photo.negative.domain is Domain.CAMERA_RGB
+    assert np.isfinite(photo.negative.pixels).all()
+    for key in (
+        "burst",
+        "frames",
+        "stages",
+        "reference",
+        "noise",
+        "white_balance",
+        "frames_used",
+        "white",
+        "exposure_ev",
+    ):
+        assert key in photo.report, key
+    return True
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 10])
+def test_bursts_of_any_length(scene, n_frames):
+    photo = api.develop(burst_of(scene, n_frames))
+    assert is_a_picture(photo)
+    assert len(photo.report["frames"]) == n_frames
+    # Of a still scene most of every frame is used.
+    assert 0.7 * n_frames < photo.report["frames_used"] <= n_frames
+    if n_frames > 1:
+        assert len(photo.report["motion"]) == n_frames - 1
+        assert np.mean(photo.negative.n_effective) == pytest.approx(photo.report["frames_used"], abs=0.01)
+
+
+def test_more_frames_come_closer_to_the_truth(scene):
+    simulation = Simulation(
+        scene, VirtualCamera(), n_frames=6, iso=1600, shape=SHAPE, affines=np.tile(np.eye(2, 3), (6, 1, 1))
+    )
+    burst = dataclasses.replace(simulation.burst(), reference=0)
+    truth = np.stack([simulation.light(0, c) for c in range(3)], -1)
+    alone = api.merge(dataclasses.replace(burst, sources=burst.sources[:1])).pixels
+    together = api.merge(burst).pixels
+    is_clear = truth.max(-1) < 0.9
+    errors = [np.sqrt(np.square(p - truth)[is_clear].mean()) for p in (alone, together)]
+    assert errors[1] < 0.6 * errors[0]
+
+
+def test_a_phone_with_all_corrections(scene):
+    photo = api.develop(burst_of(scene, 2, virtual_phone("GBRG")))
+    assert is_a_picture(photo)
+    assert photo.negative.gain is not None
+
+
+def test_quad_bayer(scene):
+    photo = api.develop(burst_of(scene, 2, virtual_phone("RGGB", 2)))
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels.shape[2] == 3
+    assert photo.pixels.std() > 10
+
+
+def as_kind(burst, kind):
+    """The frames of a burst as another kind of camera would give them: grey sites, or demosaiced by the camera."""
+
+    def read(source):
+        stored = source.read()
+        if kind == "monochrome":
+            return stored
+        blocks = stored.reshape(SHAPE[0] // 2, 2, SHAPE[1] // 2, 2).astype(np.float32)
+        rgb = np.stack([blocks[:, 0, :, 0], (blocks[:, 0, :, 1] + blocks[:, 1, :, 0]) / 2, blocks[:, 1, :, 1]], -1)
+        return np.rint(rgb).astype(np.uint16)
+
+    sources = []
+    for source in burst.sources:
+        info = source.info
+        n = 1 if kind == "monochrome" else 3
+        shape = SHAPE if n == 1 else (SHAPE[0] // 2, SHAPE[1] // 2)
+        info = dataclasses.replace(
+            info, kind=kind, cfa=None, shape=shape, default_crop=(0, 0, *shape),
+            levels=Levels(np.full((1, 1, n), 64, np.float32), (1023.0,) * n),
+            noise=NoiseModel(info.noise.alpha[:n], info.noise.beta[:n], "NoiseProfile"),
+            as_shot_neutral=(1.0, 1.0, 1.0) if n == 1 else info.as_shot_neutral,
+        )  # fmt: skip
+        sources.append(FrameSource(info, partial(read, source)))
+    return dataclasses.replace(burst, sources=tuple(sources))
+
+
+@pytest.mark.parametrize("kind", ["monochrome", "linear"])
+@pytest.mark.parametrize("n_frames", [1, 3])
+def test_frames_that_are_no_mosaic(scene, kind, n_frames):
+    burst = as_kind(burst_of(scene, n_frames), kind)
+    photo = api.develop(burst)
+    assert is_a_picture(photo, burst.sources[0].info.shape)
+    assert photo.report["frames_used"] > 0.7 * n_frames
+
+
+def test_a_bracket(scene):
+    """The usual exposure is the reference; the others are brought to its scale."""
+    photo = api.develop(burst_of(scene, 4, exposure_ev=(0.0, 1.5, 0.0, -1.5)))
+    assert is_a_picture(photo)
+    reference = photo.report["reference"]["frame"]
+    assert reference in (photo.report["frames"][0], photo.report["frames"][2])
+    plain = api.develop(burst_of(scene, 4))
+    ratio = photo.negative.pixels.mean() / plain.negative.pixels.mean()
+    assert ratio == pytest.approx(1, abs=0.03)
+
+
+def test_the_chosen_reference_is_used(scene):
+    burst = dataclasses.replace(burst_of(scene, 3), reference=2)
+    photo = api.develop(burst)
+    assert photo.report["reference"] == {"frame": burst.sources[2].info.name, "why": "chosen"}
+
+
+def test_sixteen_bits(scene):
+    assert api.develop(burst_of(scene, 1), bits=16).pixels.dtype == np.uint16
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"nonsense": {}}, "no stage 'nonsense'"),
+        ({"merge": {"nonsense": 1}}, "no parameter 'nonsense'"),
+        ({"merge": {"kernel_px": 99.0}}, "kernel_px"),
+        ({"align": {"local_search": "far"}}, "local_search"),
+    ],
+)
+def test_wrong_parameters(scene, params, says):
+    with pytest.raises(RecipeError, match=says):
+        api.develop(burst_of(scene, 1), params)
+
+
+def test_parameters_reach_their_stage(scene):
+    burst = burst_of(scene, 3)
+    usual, strict = (api.develop(burst, {"merge": {"strictness": s}}) for s in (1.0, 10.0))
+    assert strict.report["frames_used"] < usual.report["frames_used"] - 0.05
+
+
+def test_frames_of_different_size_are_named(scene):
+    burst = burst_of(scene, 2)
+    odd = dataclasses.replace(burst.sources[1].info, name="odd one.dng", shape=(80, 80))
+    burst = dataclasses.replace(burst, sources=(burst.sources[0], FrameSource(odd, burst.sources[1].read_pixels)))
+    with pytest.raises(ShapeError, match=r"odd one\.dng"):
+        api.develop(burst)
+
+
+def test_no_frames_and_too_many(scene):
+    with pytest.raises(ShapeError, match="0"):
+        api.develop(Burst((), "none"))
+    burst = burst_of(scene, 1)
+    with pytest.raises(ShapeError, match="65"):
+        api.develop(dataclasses.replace(burst, sources=burst.sources * 65))
+
+
+def test_an_impossible_exposure_is_refused(scene):
+    burst = burst_of(scene, 2)
+    info = burst.sources[1].info
+    wrong = dataclasses.replace(info, exposure=dataclasses.replace(info.exposure, time_s=1e4))
+    burst = dataclasses.replace(
+        burst, reference=0, sources=(burst.sources[0], FrameSource(wrong, burst.sources[1].read_pixels))
+    )
+    with pytest.raises(MetadataError, match="exposure"):
+        api.develop(burst)
+
+
+def test_frames_are_let_go(scene, monkeypatch):
+    """Memory does not grow with frames: never are more than three of them alive, however long the burst."""
+    alive, most = [], []
+    load = intake.load
+
+    def watched(plan, index):
+        gc.collect()
+        most.append(sum(ref() is not None for ref in alive))
+        frame = load(plan, index)
+        alive.append(weakref.ref(frame.pixels))
+        return frame
+
+    monkeypatch.setattr(intake, "load", watched)
+    for n_frames in (4, 9):
+        alive.clear()
+        most.clear()
+        api.merge(burst_of(scene, n_frames))
+        assert len(most) >= n_frames
+        # The reference, the last (read first, for defects), and the one before.
+        assert max(most) <= 3
+
+
+def test_progress_only_grows(scene):
+    events = []
+    api.develop(burst_of(scene, 3), progress=events.append)
+    parts = [event.done / event.total for event in events]
+    assert parts == sorted(parts)
+    assert parts[-1] == pytest.approx(1)
+    assert {event.stage for event in events} >= {"read", "merge", "tone"}
+
+
+def test_a_mosaic_that_is_no_bayer_is_no_crash(scene):
+    """A mosaic without a colour filter array is refused by name, not by a broken picture."""
+    burst = burst_of(scene, 2)
+    blind = tuple(FrameSource(dataclasses.replace(s.info, cfa=None), s.read_pixels) for s in burst.sources)
+    with pytest.raises((DomainError, MetadataError, ShapeError)):
+        api.develop(dataclasses.replace(burst, sources=blind))
