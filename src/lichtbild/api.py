@@ -25,7 +25,8 @@ def read(what: str | Path | Sequence[str | Path]) -> Burst:
     """
     from lichtbild import capture
 
-    return capture.read(what)
+    burst: Burst = capture.read(what)
+    return burst
 
 
 def develop(
@@ -80,7 +81,7 @@ def save_negative(frame: Frame, path: str | Path, *, force: bool = False) -> Non
     """Write a merged negative as DNG, with a small rendering of it as the preview."""
     from lichtbild.output.dng import write_dng
 
-    write_dng(path, frame, force=force)
+    write_dng(path, frame, preview=_preview(frame), force=force)
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
@@ -88,9 +89,19 @@ def inspect(path: str | Path) -> dict[str, Any]:
     from lichtbild import capture
 
     path = Path(path)
-    if path.is_dir():
-        return capture.survey(path).to_json()
-    return capture.inspect_file(path)
+    facts: dict[str, Any] = capture.survey(path).to_json() if path.is_dir() else capture.inspect_file(path)
+    return facts
+
+
+def _preview(frame: Frame) -> Any:
+    """A small default rendering of a negative, uint8 [h, w, 3]; a mosaic's is left to the writer."""
+    from lichtbild.core import Domain
+    from lichtbild.stages import develop_display
+
+    if frame.domain is not Domain.CAMERA_RGB:
+        return None
+    small, _ = develop_display.make_proxy(frame, 1600)
+    return develop_display.render(small, develop_display.analyse(small)).pixels
 
 
 def _params(params: dict[str, dict[str, Any]] | Recipe | None) -> PhotoParams:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, silent
+from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.params import Params
 from lichtbild.pipelines import intake
@@ -16,7 +16,6 @@ from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams, demosaic
 from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
-from lichtbild.stages.denoise_mosaic import DenoiseMosaicParams, denoise_mosaic
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
 from lichtbild.stages.lens import correct as correct_lens
@@ -35,7 +34,6 @@ class PhotoParams:
     defects: DefectParams = dataclasses.field(default_factory=DefectParams)
     align: AlignParams = dataclasses.field(default_factory=AlignParams)
     merge: MergeParams = dataclasses.field(default_factory=MergeParams)
-    denoise_mosaic: DenoiseMosaicParams = dataclasses.field(default_factory=DenoiseMosaicParams)
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
@@ -61,9 +59,11 @@ class PhotoParams:
 STAGES: dict[str, type[Params]] = {
     field.name: field.default_factory for field in dataclasses.fields(PhotoParams)  # type: ignore[misc]
 }  # fmt: skip
-MERGE_STAGES = {
-    name: STAGES[name] for name in ("quad_bayer", "defects", "align", "denoise_mosaic", "demosaic", "merge")
-}
+MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align", "demosaic", "merge")}
+
+
+# Noise of the first guess is what the frames would have to undo: all of it goes, whatever the final picture keeps.
+GUESS = DenoiseParams(luminance=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,34 +75,34 @@ class Negative:
     report: dict[str, Any]
 
 
-def negative(burst: Burst, params: PhotoParams, progress: Progress = silent, *, is_final: bool = True) -> Negative:
+def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> Negative:
     """The burst as one frame of linear camera RGB, of the reference's moment.
 
-    A single frame is demosaiced; for a picture (not `is_final`) its noise is taken out before, where it is still white.
-    Memory: two decoded frames and the accumulators, whatever the number of frames.
+    A single frame is demosaiced. Of more, the reference is demosaiced and denoised as a first guess, which all frames
+    then correct. Memory: two decoded frames and the accumulators, whatever the number of frames.
     """
     plan = intake.plan(burst, params.quad_bayer)
     work = _Steps(len(burst), progress)
     reference = intake.load(plan, plan.reference)
     work.step("read", reference.info.name)
     if len(burst) == 1:
-        merged = _single(reference, plan, params, is_final)
+        reference = intake.repaired(reference, DefectFacts.none(), params.defects)
+        merged = _demosaiced(reference, plan, params)
         work.step("demosaic", "")
         return Negative(merged, plan.white_balance, plan.report | {"frames_used": 1.0})
 
     others = [k for k in plan.order if k != plan.reference]
-    last = intake.load(plan, others[-1])
+    frame = intake.load(plan, others[0])
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, last], params.defects)
+        defects = find_defects([reference, frame], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
-    merger = Merger(reference, _guess(reference, plan, params), plan.white_balance, params.merge)
+    merger = Merger(reference, _first_guess(reference, plan, params), plan.white_balance, params.merge)
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
     for k in others:
-        frame = last if k == others[-1] else intake.load(plan, k)
-        frame = intake.repaired(frame, defects, params.defects)
+        frame = intake.repaired(frame if k == others[0] else intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         trust = merger.add(frame, motion)
         frames[k] = {
@@ -111,7 +111,9 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent, *, 
             "used": round(float(trust.mean()) / 255, 4),
         }
         work.step("merge", frame.info.name)
-    del frame, last, guide  # the finished picture needs their room
+    # The finished picture needs the room of what the frames needed.
+    del frame, guide
+    memory.release()
     merged = merger.finish()
     report = plan.report | {
         "frames_used": round(float(merged.n_effective.mean()), 2),  # type: ignore[union-attr]
@@ -126,11 +128,9 @@ def develop(
     burst: Burst, params: PhotoParams, progress: Progress = silent, *, space: str = "srgb", bits: int = 8
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
-    made = negative(burst, params, progress, is_final=False)
-    frame = made.frame
-    if len(burst) > 1:
-        frame = denoise_rgb(frame, made.white_balance, params.denoise)
-        progress(ProgressEvent("denoise", 0.85, 1.0))
+    made = negative(burst, params, progress)
+    frame = denoise_rgb(made.frame, made.white_balance, params.denoise)
+    progress(ProgressEvent("denoise", 0.85, 1.0))
     frame = intake.cropped(correct_lens(frame, params.lens))
     progress(ProgressEvent("lens", 0.9, 1.0))
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
@@ -149,18 +149,12 @@ def develop(
     return picture.replaced(colour_space=space), Negative(made.frame, made.white_balance, report)
 
 
-def _single(frame: Frame, plan: intake.Plan, params: PhotoParams, is_final: bool) -> Frame:
-    frame = intake.repaired(frame, DefectFacts.none(), params.defects)
-    if is_final:
-        return demosaic(frame, plan.white_balance, params.demosaic) if frame.domain is Domain.MOSAIC else frame
-    return _guess(frame, plan, params)
+def _demosaiced(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
+    return demosaic(frame, plan.white_balance, params.demosaic) if frame.domain is Domain.MOSAIC else frame
 
 
-def _guess(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
-    """The best picture that one frame gives: denoised and demosaiced."""
-    if frame.domain is not Domain.MOSAIC:
-        return denoise_rgb(frame, plan.white_balance, params.denoise)
-    return demosaic(denoise_mosaic(frame, params.denoise_mosaic), plan.white_balance, params.demosaic)
+def _first_guess(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
+    return denoise_rgb(_demosaiced(frame, plan, params), plan.white_balance, GUESS)
 
 
 class _Steps:

@@ -18,7 +18,7 @@ from lichtbild.capture.dng.apart import ApartDecoder
 from lichtbild.capture.dng.layout import Layout
 from lichtbild.capture.dng.tags import Compression
 from lichtbild.capture.dng.tiff import TiffFile
-from lichtbild.core import UnreadableFile
+from lichtbild.core import UnreadableFile, memory
 
 Array = npt.NDArray[Any]
 Area = tuple[int, int, int, int]
@@ -50,7 +50,7 @@ def decode(file: TiffFile, layout: Layout, area: Area, where: str) -> Array:
         whole = _decode(file, layout, (0, 0, layout.height, layout.width), where)
         rows = interleaved_order(layout.height, layout.row_interleave)
         columns = interleaved_order(layout.width, layout.column_interleave)
-        pixels = np.empty_like(whole)
+        pixels = memory.empty_like(whole)
         pixels[rows[:, None], columns[None, :]] = whole
         pixels = np.ascontiguousarray(pixels[area[0] : area[2], area[1] : area[3]])
     else:
@@ -136,7 +136,7 @@ def _is_plain(layout: Layout) -> bool:
 
 def _read_rows(file: TiffFile, layout: Layout, area: Area) -> Array:
     top, left, bottom, right = area
-    pixels = np.empty((bottom - top, layout.width, layout.n_samples), np.uint16)
+    pixels = memory.empty((bottom - top, layout.width, layout.n_samples), np.uint16)
     flat = memoryview(pixels.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     at, y = 0, top
     while y < bottom:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Domain, Frame, Params, ShapeError, param
+from lichtbild.core import Domain, Frame, Params, ShapeError, memory, param
 from lichtbild.core.frame import sample_gain_grid
 from lichtbild.core.native import call
 from lichtbild.stages.align import field
 
 F32 = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
 
 TILE_PX = 32
 # A tile of 16 px and the taps of its warp need 21 columns of the first level.
@@ -107,13 +108,13 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
     alpha = float(np.sum(share * site * np.asarray(noise.alpha)))
     beta = float(np.sum(share * site**2 * np.asarray(noise.beta)))
 
-    level = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.float32)
+    level = memory.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2))
     call("align_luma_half", mosaic, gains, level)
-    smooth = np.empty_like(level)
+    smooth = memory.empty_like(level)
     call("align_smooth", level, smooth)
     levels = [smooth]
     while min(level.shape) >= 2 * _MIN_LEVEL_PX:
-        level = np.empty((level.shape[0] // 2, level.shape[1] // 2), np.float32)
+        level = memory.empty((level.shape[0] // 2, level.shape[1] // 2))
         call("align_halve", levels[-1], level)
         levels.append(level)
     kept = [_LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0) for i in range(len(levels))]
@@ -159,9 +160,7 @@ def tile_grid(shape: tuple[int, int]) -> tuple[int, int]:
     return -(-shape[0] // _KERNEL_TILE), -(-shape[1] // _KERNEL_TILE)
 
 
-def normal_equations(
-    reference: Pyramid, other: Pyramid, level: int, flow: npt.NDArray[np.floating], *, is_smooth: bool
-) -> F32:
+def normal_equations(reference: Pyramid, other: Pyramid, level: int, flow: Floats, *, is_smooth: bool) -> F32:
     """Sums of each tile [th, tw, 7] at `level` for a flow in px of that level (see kernel TileNormal).
 
     `is_smooth` tells whether the flow changes within a tile as its neighbours suggest, or is one shift a tile.
@@ -183,8 +182,8 @@ def _hand_motion(
     reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None
 ) -> npt.NDArray[np.float64]:
     top = len(reference.levels) - 1
-    shape = reference.levels[0].shape
-    candidates = [np.zeros(8)] if start is None else [start.hand]
+    shape, scale = reference.levels[0].shape, 2.0 ** (top + 1)
+    candidates = [np.zeros(8)] if start is None else [start.hand, np.zeros(8)]
     best: npt.NDArray[np.float64] | None = None
     best_cost = np.inf
     for hand in candidates:
@@ -195,10 +194,10 @@ def _hand_motion(
     if best_cost > 1.5 and params.max_shift > 0:
         for turn_deg in (0.0, -1.0, 1.0, -2.0, 2.0, -3.0, 3.0):
             turned = field.rotation(turn_deg, shape)
-            flow = field.flow(turned, reference.levels[top].shape, 2.0 ** (top + 1)) / 2.0 ** (top + 1)
-            for shift in field.correlation_peaks(reference.levels[top], other.levels[top], flow, params.max_shift):
+            turn = field.flow(turned, reference.levels[top].shape, scale) / scale
+            for shift in field.correlation_peaks(reference.levels[top], other.levels[top], turn, params.max_shift):
                 hand = turned.copy()
-                hand[field.SHIFT_TERMS] += np.asarray(shift) * 2.0 ** (top + 1)
+                hand[field.SHIFT_TERMS] += np.asarray(shift) * scale
                 refined, cost = _refine(reference, other, top, hand, 6)
                 if cost < 0.9 * best_cost:
                     best, best_cost = refined, cost
@@ -207,6 +206,10 @@ def _hand_motion(
     assert best is not None
     for level in range(top - 1, -1, -1):
         best, _ = _refine(reference, other, level, best, 3 if level else 2)
+    # A fit that ran away (no texture, another scene) is no motion of a hand.
+    reach = (params.max_shift + 0.1) * 2 * min(shape)
+    if not np.all(np.isfinite(best)) or np.abs(field.flow(best, shape, 2.0)).max() > reach:
+        return np.zeros(8)
     return best
 
 
@@ -220,11 +223,11 @@ def _refine(
     basis = field.basis(field.tile_centres(th, tw, _KERNEL_TILE) * scale, (shape[0] * scale, shape[1] * scale))
     cost = np.inf
     for step in range(n_steps):
-        flow = (basis @ hand).reshape(th, tw, 2) / scale
+        flow = field.displacement(basis, hand).reshape(th, tw, 2) / scale
         sums = normal_equations(reference, other, level, flow, is_smooth=True)
         delta, cost = field.robust_step(sums, basis / scale, min(step, 2))
         hand = hand + delta
-        if np.abs(basis @ delta).max() < 0.004 * scale:
+        if np.abs(field.displacement(basis, delta)).max() < 0.004 * scale:
             break
     return hand, cost
 
@@ -261,9 +264,8 @@ def _search(reference: Pyramid, other: Pyramid, params: AlignParams, hand: npt.N
         shape = reference.levels[level].shape
         th, tw = shape[0] // _MATCH_TILE, shape[1] // _MATCH_TILE
         centres = field.tile_centres(th, tw, _MATCH_TILE)
-        hand_flow = (field.basis(centres * scale, (shape[0] * scale, shape[1] * scale)) @ hand).reshape(
-            th, tw, 2
-        ) / scale
+        basis = field.basis(centres * scale, (shape[0] * scale, shape[1] * scale))
+        hand_flow = field.displacement(basis, hand).reshape(th, tw, 2) / scale
         start = hand_flow if found is None else field.nearest(found, (th, tw)) * 2
         first = np.ascontiguousarray(np.rint(start), np.int32)
         cost = np.full((th, tw, (2 * radius + 1) ** 2), np.nan, np.float32)

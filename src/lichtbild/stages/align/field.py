@@ -32,12 +32,17 @@ def basis(points_px: F64, shape_px: tuple[float, float]) -> F64:
     return np.stack([dy, dx], 1)
 
 
+def displacement(base: F64, hand: F64) -> F64:
+    """(dy, dx) of points [n, 2] for a `basis` and coefficients. Not a matrix product: the threads of BLAS cost more."""
+    return np.asarray(np.einsum("nik,k->ni", base, hand))
+
+
 def flow(hand: F64, shape: tuple[int, int], scale: float) -> F32:
     """The hand's displacement in px of the mosaic at the tile centres of a level of `shape` (16 px tiles of the
     level)."""
     th, tw = -(-shape[0] // 16), -(-shape[1] // 16)
     full = (shape[0] * scale, shape[1] * scale)
-    return (basis(tile_centres(th, tw, 16) * scale, full) @ hand).reshape(th, tw, 2).astype(np.float32)
+    return displacement(basis(tile_centres(th, tw, 16) * scale, full), hand).reshape(th, tw, 2).astype(np.float32)
 
 
 def rotation(angle_deg: float, shape: tuple[int, int]) -> F64:
@@ -57,7 +62,7 @@ def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     A warp by cubic interpolation of slightly aliased luminance errs in proportion to the local gradient energy; 2 % of
     that energy (a residual of 0.14 px) and 1.6 times the noise are still called a match.
     """
-    n_pixels = np.maximum(sums[..., 6], 1)
+    n_pixels = np.maximum(sums[..., 6], np.float32(1))
     mismatch = np.asarray(sums[..., 5] / n_pixels, np.float32)
     texture = (sums[..., 0] + sums[..., 2]) / n_pixels
     return mismatch, np.asarray(1.6 + 0.02 * texture, np.float32)
@@ -85,7 +90,7 @@ def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
     a[:, 0, 0], a[:, 0, 1], a[:, 1, 0], a[:, 1, 1] = s[:, 0], s[:, 1], s[:, 1], s[:, 2]
     a *= weight[:, None, None]
     b = s[:, 3:5] * weight[:, None]
-    ab = a @ base
+    ab = np.einsum("nij,njk->nik", a, base)
     normal = np.einsum("nik,nil->kl", base, ab)
     right = np.einsum("nik,ni->k", base, b)
     # Projective terms need texture all over the picture; hold them back where the tiles cannot tell.
@@ -109,8 +114,7 @@ def nearest(grid: F32, shape: tuple[int, int]) -> F32:
     """A grid [gh, gw, 2] read at the centres of another grid over the same picture."""
     i = np.minimum((np.arange(shape[0]) + 0.5) * grid.shape[0] / shape[0], grid.shape[0] - 1).astype(int)
     j = np.minimum((np.arange(shape[1]) + 0.5) * grid.shape[1] / shape[1], grid.shape[1] - 1).astype(int)
-    picked: F32 = grid[i][:, j]
-    return picked
+    return np.asarray(grid[i][:, j], np.float32)
 
 
 def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: int) -> F32:

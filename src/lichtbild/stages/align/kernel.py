@@ -42,8 +42,7 @@ class Smooth:
     """image float32 [h, w] -> float32 [h, w], Gaussian of 1.2 px over nine samples.
 
     What the half-size luminance still aliases would pull the motion towards whole pixels: 0.03 px without this, 0.01
-    with.
-    """
+    with."""
 
     image = hl.InputBuffer(hl.Float(32), 2)
     out = hl.OutputBuffer(hl.Float(32), 2)
@@ -90,9 +89,9 @@ def cubic(distance):
 @hl.generator(name="align_tile_normal")
 class TileNormal:
     """reference, current float32 [h, w], motion of every tile float32 [th, tw, 6] (dy, dx at its centre, then their
-    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), its noise float32 [th, tw, 2] (alpha, beta) -> [th, tw,
-    7]: sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current, each
-    divided by the variance of e, and the number of pixels that have a partner."""
+    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), its noise float32 [th, tw, 2] (alpha, beta) -> [th,
+    tw, 7]: sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current,
+    each divided by the variance of e, and the number of pixels that have a partner."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
@@ -134,8 +133,8 @@ class TileNormal:
         gx = hl.f32(0.5) * (ref[px + 1, py] - ref[px - 1, py])
         terms = hl.Func("terms")
         terms[lane, r, x, y] = (
-            q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e,
-            hl.select(q > 0, hl.f32(1), hl.f32(0)),
+            q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1),
+            hl.f32(0))
         )  # fmt: skip
 
         rows = hl.RDom([(0, TILE_PX)])

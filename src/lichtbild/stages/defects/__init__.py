@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import native
+from lichtbild.core import memory, native
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, ShapeError
 from lichtbild.core.frame import GAIN_STEP_PX, Frame
@@ -98,7 +98,7 @@ def repair(frame: Frame, facts: DefectFacts | None = None, params: DefectParams 
         return frame
     alpha, beta = variance_grids(frame)
     mosaic = np.ascontiguousarray(frame.pixels)
-    out = np.empty_like(mosaic)
+    out = memory.empty_like(mosaic)
     native.call("defects_repair", mosaic, alpha, beta, settings.sigmas, *THRESHOLDS, out)
     if facts is not None and facts.rows.size:
         if facts.rows.max() >= frame.shape[0] or facts.columns.max() >= frame.shape[1]:

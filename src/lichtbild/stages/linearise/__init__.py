@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import native
+from lichtbild.core import memory, native
 from lichtbild.core.camera import Cfa
 from lichtbild.core.corrections import (
     FixBadPixelsConstant,
@@ -262,7 +262,7 @@ def _settled(work: _Work) -> _Work:
             pixels = _times_layer(pixels, work.pending)
         return work.having(pixels=pixels, is_linear=True, pending=None, is_own=True)
     flat = np.ascontiguousarray(stored, np.uint16).reshape(stored.shape[0], -1)
-    out = np.empty(flat.shape, np.float32)
+    out = memory.empty(flat.shape)
     if work.pending is None:
         native.call("linearise_u16", flat, *arguments, out)
     else:
@@ -273,7 +273,7 @@ def _settled(work: _Work) -> _Work:
 
 def _times_layer(pixels: npt.NDArray[np.float32], layer: Layer) -> npt.NDArray[np.float32]:
     flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
-    out = np.empty(flat.shape, np.float32)
+    out = memory.empty(flat.shape)
     native.call("spatial_gain_f32", flat, layer.maps, layer.row, layer.weight, out)
     return out.reshape(pixels.shape)
 

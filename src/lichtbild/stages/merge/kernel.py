@@ -101,8 +101,9 @@ class MeanRgb:
 
 @hl.generator(name="merge_texture")
 class Texture:
-    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2 x
-    2 block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance hides."""
+    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2
+    x 2 block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance
+    hides."""
 
     first = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -125,8 +126,8 @@ class Agreement:
     """Mean of 2 x 2 blocks of the reference, variance of its texture, mean of the other frame, each float32 [3, h, w];
     noise of the difference of two such means float32 [th, tw, 6] (alpha, then beta of R, G, B), hand and local flow
     float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether any tile moved apart ->
-    float32 [3, h, w]: squared disagreement in units of what noise and texture explain, and the displacement (dy, dx) of
-    the motion that agrees better, px of the mosaic."""
+    float32 [3, h, w]: squared disagreement in units of what noise and texture explain, and the displacement (dy, dx)
+    of the motion that agrees better, px of the mosaic."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
     texture = hl.InputBuffer(hl.Float(32), 3)
@@ -184,8 +185,8 @@ class Agreement:
 
 @hl.generator(name="merge_trust")
 class Trust:
-    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim of
-    a moving thing goes with it."""
+    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim
+    of a moving thing goes with it."""
 
     agreement = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.UInt(8), 2)
@@ -348,9 +349,9 @@ class FinishRgb:
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in their
-    samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb float32 [H,
-    W, 3].
+    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in
+    their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb
+    float32 [H, W, 3].
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
     blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken

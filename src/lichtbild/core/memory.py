@@ -1,0 +1,63 @@
+"""Arrays whose memory is used again.
+
+A burst makes the same half dozen full-size arrays for every frame. Memory fresh from the system is cleared page by page
+at its first touch, which costs as much processor time as the arithmetic on it; so buffers that nobody holds any more
+wait here for the next array of their size.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SMALLEST = 4 << 20
+"""Bytes below which NumPy's own allocation is as quick."""
+MOST_WAITING = 192 << 20
+"""Bytes that wait at most; the oldest are given back to the system first."""
+
+_waiting: list[npt.NDArray[np.uint8]] = []
+_lock = threading.Lock()
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Like `numpy.empty`; the memory returns to the pool when the array and all views of it are gone."""
+    kind = np.dtype(dtype)
+    n_bytes = math.prod(shape) * kind.itemsize
+    if n_bytes < SMALLEST:
+        return np.empty(shape, kind)
+    buffer = _taken(n_bytes)
+    lease = (ctypes.c_char * n_bytes).from_buffer(buffer.data)
+    weakref.finalize(lease, _given_back, buffer).atexit = False
+    return np.frombuffer(memoryview(lease), kind).reshape(shape)
+
+
+def empty_like(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`empty` of the shape and dtype of `array`."""
+    return empty(array.shape, array.dtype)
+
+
+def release() -> None:
+    """Give all waiting memory back to the system."""
+    with _lock:
+        _waiting.clear()
+
+
+def _taken(n_bytes: int) -> npt.NDArray[np.uint8]:
+    with _lock:
+        for k, buffer in enumerate(_waiting):
+            if buffer.nbytes == n_bytes:
+                return _waiting.pop(k)
+    return np.empty(n_bytes, np.uint8)
+
+
+def _given_back(buffer: npt.NDArray[np.uint8]) -> None:
+    with _lock:
+        _waiting.append(buffer)
+        while sum(b.nbytes for b in _waiting) > MOST_WAITING:
+            _waiting.pop(0)
