@@ -50,6 +50,8 @@ def agreement_arguments(rng, shape, has_local):
     texture = rng.uniform(0, 4e-3, mean.shape).astype(np.float32)
     noise = rng.uniform(1e-3, 1e-2, (*tiles, 6)).astype(np.float32)
     hand, local = (rng.uniform(-6, 6, (*tiles, 2)).astype(np.float32) for _ in range(2))
+    # Some blocks come from outside.
+    hand[0, 0] = -5
     tolerated = rng.uniform(0.05, 1, (*tiles, 1)).astype(np.float32)
     return mean, texture, other, noise, hand, local, tolerated, has_local
 

@@ -76,8 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from lichtbild.cli.console import Console
     from lichtbild.cli.guard import guarded
-    from lichtbild.cli.memory import keep_freed_memory
 
-    keep_freed_memory()
     console = Console(as_json=parsed.json, is_quiet=parsed.quiet)
     return guarded(lambda: verb_module(parsed.verb).run(parsed, console), console, is_debug=parsed.debug)

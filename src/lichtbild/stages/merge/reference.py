@@ -116,9 +116,10 @@ def _landed(
     h, w = shape
     y, x = np.mgrid[0:h, 0:w]
     block = np.minimum(y // 2, trust.shape[0] - 1), np.minimum(x // 2, trust.shape[1] - 1)
-    py, px = (n + agreement[k + 1][block].astype(np.float64) for k, n in enumerate((y, x)))
+    # In the kernel's precision: which samples are the nearest must not hang on the last bit.
+    py, px = (n.astype(np.float32) + agreement[k + 1][block] for k, n in enumerate((y, x)))
     iy, ix = np.clip(np.floor(py).astype(int), 0, h - 2), np.clip(np.floor(px).astype(int), 0, w - 2)
-    dy, dx = np.clip(py - iy, -1, 2), np.clip(px - ix, -1, 2)
+    dy, dx = np.clip(py - iy.astype(float), -1, 2), np.clip(px - ix.astype(float), -1, 2)
     full = trust[block] / 255 * weight
     landed: list[tuple[Any, Any, Floats, Floats]] = []
     for j in (0, 1):
