@@ -129,7 +129,7 @@ def develop(
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
     made = negative(burst, params, progress)
-    frame = denoise_rgb(made.frame, made.white_balance, params.denoise)
+    frame = denoise_rgb(made.frame, made.white_balance, _suited(params.denoise, made.frame))
     progress(ProgressEvent("denoise", 0.85, 1.0))
     frame = intake.cropped(correct_lens(frame, params.lens))
     progress(ProgressEvent("lens", 0.9, 1.0))
@@ -154,7 +154,14 @@ def _demosaiced(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
 
 
 def _first_guess(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
-    return denoise_rgb(_demosaiced(frame, plan, params), plan.white_balance, GUESS)
+    return denoise_rgb(_demosaiced(frame, plan, params), plan.white_balance, _suited(GUESS, frame))
+
+
+def _suited(chosen: DenoiseParams, frame: Frame) -> DenoiseParams:
+    """The denoising asked for; of a picture that the camera denoised already, a third: the rest is texture by now."""
+    if not frame.info.camera.is_rendered:
+        return chosen
+    return dataclasses.replace(chosen, luminance=chosen.luminance / 3, chrominance=chosen.chrominance / 3)
 
 
 class _Steps:

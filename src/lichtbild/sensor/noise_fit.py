@@ -138,7 +138,10 @@ def fit_noise(
     shrink = 0.5 if is_picture else 0.1
     lines = [_line(b, common, shrink, floor) if len(b) >= 2 else common for b in bins]
     n_blocks = sum(s.n_flat for s in stats)
-    everything = np.concatenate([b[:, 0] for b in bins]) if n_blocks else np.zeros(1)
+    # Of a tiny picture there may be flat blocks, but too few of any signal to make a bin.
+    everything = np.concatenate(
+        [np.zeros(0) if sum(map(len, bins)) else np.zeros(1), *(b[:, 0] for b in bins if len(b))]
+    )
     low, high = float(everything.min()), float(everything.max())
     is_reliable = n_blocks >= 200 and high > 2 * max(low, 0.0) + 0.01
     note = f"fitted on {n_blocks} flat blocks of {len(frames)} frame{'s' if len(frames) > 1 else ''}"

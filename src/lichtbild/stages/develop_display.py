@@ -83,7 +83,7 @@ def analyse(frame: Frame, params: DevelopParams | None = None) -> DevelopFacts:
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
-    tone_facts = tone.analyse(work, params.tone)
+    tone_facts = tone.analyse(work, params.tone, n_effective=float(np.mean(frame.n_effective)))
     return DevelopFacts(frame.shape, cell, white, colour_facts, highlight_facts, tone_facts)
 
 

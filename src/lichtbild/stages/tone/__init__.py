@@ -92,7 +92,11 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
 
 
 def analyse(
-    work_proxy: Frame, params: ToneParams | None = None, camera_ev: float | None = None, identity: bool | None = None
+    work_proxy: Frame,
+    params: ToneParams | None = None,
+    camera_ev: float | None = None,
+    identity: bool | None = None,
+    n_effective: float | None = None,
 ) -> ToneFacts:
     """Facts from a small WORK_RGB picture (<= 512 px, before exposure).
 
@@ -104,6 +108,9 @@ def analyse(
         Exposure the camera meant (BaselineExposure and headroom); default: baseline + 0.7.
     identity
         Keep the tone as it is; default: for pictures developed by the camera.
+    n_effective
+        Frames in a pixel of the whole picture; default: of the proxy. A proxy's cells average noise away which the
+        picture keeps: shadows opened by what the cells allow would be full of coloured speckle.
     """
     work_proxy.require(Domain.WORK_RGB)
     params = params or ToneParams()
@@ -114,8 +121,9 @@ def analyse(
         model = np.zeros((*shape, 2), np.float32)
         return ToneFacts(params.exposure_ev, model, 1e-5, table(1.0, 0, True), params.saturation, 1.0, True)
     y = np.asarray(work_proxy.pixels @ reference.LUMA, np.float32)
-    n = float(np.mean(work_proxy.n_effective))
-    read = float((reference.LUMA**2 @ np.asarray(work_proxy.noise.beta)) ** 0.5) / n**0.5
+    n = float(np.mean(work_proxy.n_effective)) if n_effective is None else n_effective
+    gain = 1.0 if work_proxy.gain is None else float(np.mean(work_proxy.gain))
+    read = gain * float((reference.LUMA**2 @ np.asarray(work_proxy.noise.beta)) ** 0.5) / n**0.5
     floor = float(np.clip(2.0 * read, 2e-5, 0.01))
     log2_y = np.log2(np.maximum(y, np.float32(floor)))
     low, high = np.percentile(log2_y, (1, 99))
@@ -144,7 +152,8 @@ def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bi
     W)."""
     frame.require(Domain.WORK_RGB)
     ev = reference.gain_ev(frame.pixels, model, facts.floor) + np.float32(facts.exposure_ev)
-    scene = frame.pixels * np.exp2(ev)[..., None]
+    light = frame.pixels if facts.identity else reference.believable_colour(frame.pixels, facts.floor)
+    scene = light * np.exp2(ev)[..., None]
     to_rgb = reference.display_matrix(space)
     light = reference.to_display(
         scene, facts.lut, facts.saturation, to_rgb, reference.gamut_chroma(space), facts.identity

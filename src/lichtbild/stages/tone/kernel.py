@@ -136,6 +136,15 @@ def within_reach(keep, scene):
     return out
 
 
+def believable(keep, g, light, y_light):
+    """`reference.believable_colour`."""
+    square = hl.max(y_light, f(0)) * hl.max(y_light, f(0))
+    limit = g.floor * g.floor
+    share = hl.select(g.identity != 0, f(1), square * square / (square * square + limit * limit))
+    share = keep(share)
+    return [y_light + share * (v - y_light) for v in light]
+
+
 def shown(keep, g, scene):
     """`reference.to_display`: linear display RGB, 0..1."""
     scene = [keep(hl.select(g.identity != 0, v, w)) for v, w in zip(scene, within_reach(keep, scene), strict=True)]
@@ -213,7 +222,9 @@ def develop(g, bits):
     ratio, sharpen_rows = sharpening(g, root, noise)
     ratio = keep(ratio)
     light = [keep(work[x, y][k] * ratio) for k in range(3)]
-    stops = hl.fast_log(hl.max(sum(luma[k] * light[k] for k in range(3)), g.floor))
+    y_light = keep(sum(luma[k] * light[k] for k in range(3)))
+    light = [keep(v) for v in believable(keep, g, light, y_light)]
+    stops = hl.fast_log(hl.max(y_light, g.floor))
     gain = keep(hl.fast_exp(local[0] * stops + (local[1] + g.exposure_ev) * f(0.6931472)))
     codes = [keep(encoded(v, bits)) for v in shown(keep, g, [keep(p * gain) for p in light])]
     g.out[c, x, y] = hl.select(c == 0, codes[0], c == 1, codes[1], codes[2])

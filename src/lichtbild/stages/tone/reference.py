@@ -96,6 +96,17 @@ def within_reach(scene: Floats) -> Floats:
     return np.asarray(top * (1 - eased), np.float32)
 
 
+def believable_colour(work_rgb: Floats, floor: float) -> Floats:
+    """Light whose colour fades where its luminance sinks into the noise, float32 [H, W, 3].
+
+    At `floor`, about twice the noise of a pixel in the dark, half the colour is left, at twice that 94 %. Colour
+    down there is noise, and opening the shadows would make speckle of it.
+    """
+    y = np.asarray(work_rgb @ LUMA, np.float32)[..., None]
+    fourth = np.square(np.square(np.maximum(y, 0)))
+    return np.asarray(y + fourth / (fourth + np.float32(floor) ** 4) * (work_rgb - y), np.float32)
+
+
 def to_display(scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, gamut: Floats, identity: bool) -> Floats:
     """Linear display RGB 0..1 [H, W, 3] of exposed scene light in WORK_RGB.
 
