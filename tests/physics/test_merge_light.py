@@ -187,16 +187,16 @@ def test_what_moves_leaves_no_ghost():
     # Where the disc was only now and then, what it showed is nowhere added: no local error beyond noise.
     swept = (slice(190, 230), slice(180, 300))
     bias = np.abs((out.pixels - truth)[swept].mean((0, 1)) * BALANCE)
-    assert (bias < 0.01).all()
+    assert (bias < 0.005).all()
     n = out.n_effective
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]] + 0.5
     on_disc = np.hypot(y - places[0][0], x - places[0][1]) < 20
     still = np.ones(shape, bool)
     still[140:280, 60:340] = False
     assert n[still].mean() > 0.8 * 8
-    # The first frame that shows the disc apart from itself rejects it there, unless it is found to have moved.
+    # The first frame that shows the disc apart from itself loses trust there, but where a block finds its own motion.
     rim = (np.hypot(y - places[2][0], x - places[2][1]) < 18) & ~on_disc
-    assert trusts[1].repeat(2, 0).repeat(2, 1)[rim].mean() < 0.35 * 255
+    assert trusts[1].repeat(2, 0).repeat(2, 1)[rim].mean() < 0.6 * 255
 
 
 def test_another_scene_is_rejected():
