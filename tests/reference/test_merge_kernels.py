@@ -51,7 +51,7 @@ def agreement_arguments(rng, shape, has_local):
     noise = rng.uniform(1e-3, 1e-2, (*tiles, 6)).astype(np.float32)
     hand, local = (rng.uniform(-6, 6, (*tiles, 2)).astype(np.float32) for _ in range(2))
     # Some blocks come from outside.
-    hand[0, 0] = -5
+    hand[0, 0] = local[0, 0] = -5
     tolerated = rng.uniform(0.05, 1, (*tiles, 1)).astype(np.float32)
     return mean, texture, other, noise, hand, local, tolerated, has_local
 
@@ -81,7 +81,7 @@ def test_trust(shape):
     fast, clear = both("merge_trust", (agreement,), shape, np.uint8)
     # The kernel's exponential is good to 18 bits: at most one step at a rounding edge.
     assert np.abs(fast.astype(int) - clear).max() <= 1
-    assert (fast != clear).mean() < 0.02
+    assert (fast != clear).sum() <= 1 + 0.02 * fast.size
     if min(shape) > 30:
         everywhere = np.full((3, *shape), 1.0, np.float32)
         assert (both("merge_trust", (everywhere,), shape, np.uint8)[0] == 255).all()
