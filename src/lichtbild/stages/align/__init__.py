@@ -26,6 +26,7 @@ TILE_PX = 32
 MIN_SIZE_PX = 42
 _KERNEL_TILE = 16
 _MATCH_TILE = 8
+_BORDER_PX = 20
 # Variance that white noise of the mosaic keeps in each level of the pyramid (tests/physics holds it to the filters).
 _LEVEL_NOISE = (0.01222, 0.00830, 0.00360, 0.001096, 0.000290)
 _MIN_LEVEL_PX = 48
@@ -46,10 +47,11 @@ class Pyramid:
     """Luminance of one frame, free of the colour filter array.
 
     `levels[0]` is half the mosaic's size, each next half of that; float32 [h, w], white-balanced, 1 = saturation.
-    `noise[i]` float32 [th, tw, 2] holds alpha and beta of each 16 px tile of level i: variance = alpha * value + beta.
-    """
+    `bordered[i]` is level i with its edges repeated for 20 px to the left and right. `noise[i]` float32 [th, tw, 2]
+    holds alpha and beta of each 16 px tile of level i: variance = alpha * value + beta."""
 
     levels: tuple[F32, ...]
+    bordered: tuple[F32, ...]
     noise: tuple[F32, ...]
 
 
@@ -123,7 +125,14 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
         gain = tile_gain(frame, tile_grid(levels[i].shape), _KERNEL_TILE * 2.0 ** (i + 1))[..., 1]
         pair = np.stack([alpha * part * gain + 1e-9, beta * part * gain**2 + 1e-9], -1)
         noises.append(np.ascontiguousarray(pair, np.float32))
-    return Pyramid(tuple(levels), tuple(noises))
+    return Pyramid(tuple(levels), tuple(_bordered(level) for level in levels), tuple(noises))
+
+
+def _bordered(level: F32) -> F32:
+    out = memory.empty((level.shape[0], level.shape[1] + 2 * _BORDER_PX))
+    out[:, :_BORDER_PX], out[:, -_BORDER_PX:] = level[:, :1], level[:, -1:]
+    out[:, _BORDER_PX:-_BORDER_PX] = level
+    return out
 
 
 def tile_gain(frame: Frame, grid: tuple[int, int], tile_px: float) -> F32:
@@ -173,7 +182,7 @@ def normal_equations(reference: Pyramid, other: Pyramid, level: int, flow: Float
                 motion[..., [2 + axis, 4 + axis]] = np.gradient(flow, axis=axis) / _KERNEL_TILE
     out = np.full((*flow.shape[:2], 7), np.nan, np.float32)
     call(
-        "align_tile_normal", reference.levels[level], other.levels[level], motion, reference.noise[level], out,
+        "align_tile_normal", reference.levels[level], other.bordered[level], motion, reference.noise[level], out,
     )  # fmt: skip
     return out
 

@@ -80,12 +80,15 @@ def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
     """
     s = sums.reshape(-1, 7).astype(np.float64)
     texture = s[:, 0] + s[:, 2]
-    has_texture = texture > 0.2 * np.maximum(s[:, 6], 1)
+    per_pixel = texture / np.maximum(s[:, 6], 1)
+    # Gradients of noise alone come to 0.25 at the finest and to 0.4 at the other levels: such a tile knows no motion.
+    known_part = np.clip((per_pixel - 0.4) / 0.4, 0, 1)
+    has_texture = known_part > 0
     excess = s[:, 5] / (1.6 * np.maximum(s[:, 6], 1) + 0.02 * texture)
     known = excess[has_texture & (s[:, 5] > 0)]
     centre = float(np.median(known)) if known.size else 1.0
     width = max(centre, 0.6) * (8.0, 4.0, 2.0)[sharpness]
-    weight = 1 / (1 + (excess / width) ** 2) ** 2
+    weight = known_part / (1 + (excess / width) ** 2) ** 2
     a = np.empty((len(s), 2, 2))
     a[:, 0, 0], a[:, 0, 1], a[:, 1, 0], a[:, 1, 1] = s[:, 0], s[:, 1], s[:, 1], s[:, 2]
     a *= weight[:, None, None]

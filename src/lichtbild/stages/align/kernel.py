@@ -9,6 +9,7 @@ xi, yi = hl.Var("xi"), hl.Var("yi")
 
 TILE_PX = 16
 MATCH_TILE_PX = 8
+BORDER_PX = 20
 BINOMIAL = (1.0 / 8, 3.0 / 8, 3.0 / 8, 1.0 / 8)
 
 
@@ -88,10 +89,11 @@ def cubic(distance):
 
 @hl.generator(name="align_tile_normal")
 class TileNormal:
-    """reference, current float32 [h, w], motion of every tile float32 [th, tw, 6] (dy, dx at its centre, then their
-    derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x), its noise float32 [th, tw, 2] (alpha, beta) -> [th,
-    tw, 7]: sums over each 16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current,
-    each divided by the variance of e, and the number of pixels that have a partner."""
+    """reference float32 [h, w], current float32 [h, w + 40] (its edges repeated to both sides), motion of every tile
+    float32 [th, tw, 6] (dy, dx at its centre, then their derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x),
+    its noise float32 [th, tw, 2] (alpha, beta) -> float32 [th, tw, 7]: sums over each 16 px tile of gy gy, gy gx,
+    gx gx, gy e, gx e, e e, with e = reference - warped current, each divided by the variance of e, and the number of
+    pixels that have a partner."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
@@ -101,7 +103,7 @@ class TileNormal:
 
     def generate(self):
         g = self
-        w, h = g.current.dim(0).extent(), g.current.dim(1).extent()
+        w, h = g.current.dim(0).extent() - 2 * BORDER_PX, g.current.dim(1).extent()
         lane, r = hl.Var("lane"), hl.Var("r")
         ref = hl.BoundaryConditions.repeat_edge(g.reference)
         px, py = x * TILE_PX + lane, y * TILE_PX + r
@@ -112,13 +114,15 @@ class TileNormal:
         # Whole pixels are the tile's, the fraction is each pixel's: a fraction outside 0..1 is what the two taps more
         # on each side are for, and every load is contiguous.
         top = y * TILE_PX + hl.i32(hl.floor(g.motion[0, x, y]))
-        left = hl.clamp(x * TILE_PX + hl.i32(hl.floor(g.motion[1, x, y])), 2, w - TILE_PX - 3)
+        left = hl.clamp(x * TILE_PX + hl.i32(hl.floor(g.motion[1, x, y])), 3 - BORDER_PX, w + BORDER_PX - TILE_PX - 3)
         fy = hl.f32(py) + dy - hl.f32(top + r)
         fx = hl.f32(px) + dx - hl.f32(left + lane)
         across = hl.Func("across")
         j = hl.Var("j")
         row = hl.clamp(top + r + j - 2, 0, h - 1)
-        across[lane, j, r, x, y] = sum(cubic(fx - hl.f32(i)) * g.current[left + lane + i, row] for i in range(-2, 4))
+        across[lane, j, r, x, y] = sum(
+            cubic(fx - hl.f32(i)) * g.current[BORDER_PX + left + lane + i, row] for i in range(-2, 4)
+        )
         warped = sum(cubic(fy - hl.f32(j - 2)) * across[lane, j, r, x, y] for j in range(6))
 
         moved_y, moved_x = hl.f32(py) + dy, hl.f32(px) + dx

@@ -10,6 +10,7 @@ Ints = npt.NDArray[np.integer]
 
 TILE_PX = 16
 MATCH_TILE_PX = 8
+BORDER_PX = 20
 BINOMIAL = np.array([1, 3, 3, 1]) / 8
 SMOOTH_SIGMA_PX = 1.2
 
@@ -56,10 +57,11 @@ def align_tile_normal(reference: Floats, current: Floats, motion: Floats, noise:
     """Sums of each tile for one Gauss-Newton step, [th, tw, 7]: gy gy, gy gx, gx gx, gy e, gx e, e e, each over the
     variance of e, and the pixels that count. e = reference - current warped back; g = the reference's gradient.
 
-    reference, current [h, w]; motion [th, tw, 6]: (dy, dx) at the tile's centre, then d dy/d y, d dy/d x, d dx/d y,
+    reference [h, w]; current [h, w + 40], its edges repeated to both sides;
+    motion [th, tw, 6]: (dy, dx) at the tile's centre, then d dy/d y, d dy/d x, d dx/d y,
     d dx/d x; noise [th, tw, 2]: variance = alpha * value + beta.
     """
-    h, w = current.shape
+    h, w = current.shape[0], current.shape[1] - 2 * BORDER_PX
     edged = np.pad(reference.astype(np.float64), 1, "edge")
     gradient_y, gradient_x = (edged[2:, 1:-1] - edged[:-2, 1:-1]) / 2, (edged[1:-1, 2:] - edged[1:-1, :-2]) / 2
     for ty, tx in np.ndindex(out.shape[0], out.shape[1]):
@@ -71,13 +73,13 @@ def align_tile_normal(reference: Floats, current: Floats, motion: Floats, noise:
         dx = m[1] + m[4] * off_y + m[5] * off_x
         # Whole pixels are the tile's; six taps leave the pixel's own fraction room for one pixel more on each side.
         whole_y = int(np.floor(m[0]))
-        left = np.clip(tx * TILE_PX + int(np.floor(m[1])), 2, w - TILE_PX - 3)
+        left = np.clip(tx * TILE_PX + int(np.floor(m[1])), 3 - BORDER_PX, w + BORDER_PX - TILE_PX - 3)
         fy, fx = dy - whole_y, x + dx - (left + x - tx * TILE_PX)
         warped = np.zeros((TILE_PX, TILE_PX))
         for j in range(-2, 4):
             row = np.clip(y + whole_y + j, 0, h - 1)
             for i in range(-2, 4):
-                warped += cubic(fy - j) * cubic(fx - i) * current[row, left + x - tx * TILE_PX + i]
+                warped += cubic(fy - j) * cubic(fx - i) * current[row, BORDER_PX + left + x - tx * TILE_PX + i]
         is_counted = (y < h) & (x < w) & (y + dy >= 0) & (y + dy <= h - 1) & (x + dx >= 0) & (x + dx <= w - 1)
         is_counted &= (np.abs(fx - 0.5) < 1.5) & (np.abs(fy - 0.5) < 1.5)
         y, x = np.minimum(y, h - 1), np.minimum(x, w - 1)

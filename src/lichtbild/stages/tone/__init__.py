@@ -124,7 +124,7 @@ def analyse(
     n = float(np.mean(work_proxy.n_effective)) if n_effective is None else n_effective
     gain = 1.0 if work_proxy.gain is None else float(np.mean(work_proxy.gain))
     read = gain * float((reference.LUMA**2 @ np.asarray(work_proxy.noise.beta)) ** 0.5) / n**0.5
-    floor = float(np.clip(2.0 * read, 2e-5, 0.01))
+    floor = float(np.clip(4.0 * read, 2e-5, 0.02))
     log2_y = np.log2(np.maximum(y, np.float32(floor)))
     low, high = np.percentile(log2_y, (1, 99))
     # Compress what does not fit into the six or seven stops that a display shows well.
