@@ -10,7 +10,7 @@ from lichtbild.lab import against_truth as lab
 
 @pytest.fixture
 def pair() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(20261122)
     y, x = np.mgrid[0:120, 0:150] / 20
     truth = np.stack([0.4 + 0.3 * np.sin(x + c) * np.cos(y) for c in range(3)], 2).astype(np.float32)
     return truth + rng.normal(0, 0.05, truth.shape).astype(np.float32), truth
@@ -58,7 +58,7 @@ def test_colour_difference_of_grey_steps() -> None:
 
 
 def test_noise_gain_of_an_average() -> None:
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(20261122)
     truth = np.repeat(np.linspace(0.1, 0.6, 400)[None, :, None], 300, 0) * np.float64([1, 0.8, 0.6])
     noise = NoiseModel((1e-3,) * 3, (1e-4,) * 3, "simulated")
     frames = truth + rng.standard_normal((10, *truth.shape)) * np.sqrt(noise.variance(truth))

@@ -26,7 +26,7 @@ def scene():
 
 def burst_of(scene, n_frames, camera=None, iso=400.0, **options):
     affines = np.tile(np.eye(2, 3), (n_frames, 1, 1))
-    affines[1:, :, 2] = np.random.default_rng().uniform(-3, 3, (n_frames - 1, 2))
+    affines[1:, :, 2] = np.random.default_rng(20261122).uniform(-3, 3, (n_frames - 1, 2))
     return Simulation(
         scene, camera or VirtualCamera(), n_frames=n_frames, iso=iso, shape=SHAPE, affines=affines, **options
     ).burst()
