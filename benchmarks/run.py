@@ -63,6 +63,8 @@ BENCHMARKS = (
     Benchmark("speed", RESULTS),
     Benchmark("output_formats", RESULTS, "Formats", is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
+    Benchmark("demosaic_quality", QUALITY, "Demosaicing"),
+    Benchmark("denoise_quality", QUALITY, "Denoising of single frames"),
     Benchmark("corrections", QUALITY),
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),

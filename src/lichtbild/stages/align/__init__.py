@@ -252,7 +252,7 @@ def _local_motion(reference: Pyramid, other: Pyramid, params: AlignParams, hand:
     local_px = hand_px.copy()
     is_local = np.zeros((th, tw), np.bool_)
     if is_wrong.any() and params.local_search > 0 and len(reference.levels) >= 3:
-        searched = _search(reference, other, params, hand)
+        searched = _search(reference, other, params, hand, is_wrong)
         for _ in range(2):
             sums = normal_equations(reference, other, 0, searched / 2, is_smooth=False)
             searched = searched + 2 * field.tile_step(sums)
@@ -264,8 +264,15 @@ def _local_motion(reference: Pyramid, other: Pyramid, params: AlignParams, hand:
     return Motion(hand, hand_px, local_px, is_local, mismatch, doubt)
 
 
-def _search(reference: Pyramid, other: Pyramid, params: AlignParams, hand: npt.NDArray[np.float64]) -> F32:
-    """Displacement of every 32 px tile by block matching at an eighth, then a quarter of the mosaic's size."""
+def _search(
+    reference: Pyramid,
+    other: Pyramid,
+    params: AlignParams,
+    hand: npt.NDArray[np.float64],
+    is_wanted: npt.NDArray[np.bool_],
+) -> F32:
+    """Displacement of the wanted 32 px tiles by block matching at an eighth, then a quarter of the mosaic's size; the
+    hand's for all others."""
     coarse, fine = 2, 1
     found: F32 | None = None
     for level, radius in ((coarse, max(1, params.local_search // 8)), (fine, 3)):
@@ -279,7 +286,9 @@ def _search(reference: Pyramid, other: Pyramid, params: AlignParams, hand: npt.N
         first = np.ascontiguousarray(np.rint(start), np.int32)
         cost = np.full((th, tw, (2 * radius + 1) ** 2), np.nan, np.float32)
         call("align_match", reference.levels[level], other.levels[level], first, radius, cost)
-        found = field.best_match(cost, first, hand_flow, radius)
+        wanted = np.nonzero(field.any_below(is_wanted, (th, tw)))
+        found = np.asarray(hand_flow, np.float32)
+        found[wanted] = field.best_match(cost[wanted], first[wanted], hand_flow[wanted], radius)
     assert found is not None
     tiles = tile_grid(reference.levels[0].shape)
     return np.asarray(field.nearest(found, tiles) * 2.0 ** (fine + 1), np.float32)

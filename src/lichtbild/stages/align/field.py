@@ -120,26 +120,35 @@ def nearest(grid: F32, shape: tuple[int, int]) -> F32:
     return np.asarray(grid[i][:, j], np.float32)
 
 
+def any_below(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """A mask on another grid over the same picture: true where any of the tiles whose centres it holds is."""
+    out = np.zeros(shape, np.bool_)
+    rows, columns = np.nonzero(mask)
+    i = np.minimum((rows + 0.5) * shape[0] / mask.shape[0], shape[0] - 1).astype(int)
+    j = np.minimum((columns + 0.5) * shape[1] / mask.shape[1], shape[1] - 1).astype(int)
+    out[i, j] = True
+    return out
+
+
 def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: int) -> F32:
-    """The displacement of each tile [th, tw, 2] with the least cost, far ones at a small price, refined to a fraction
-    of a pixel by the parabola through its neighbours."""
-    th, tw, n = cost.shape
+    """The displacement of each of n tiles, [n, 2], with the least cost, far ones at a small price, refined to a
+    fraction of a pixel by the parabola through its neighbours. `cost` [n, (2 radius + 1)^2], `first` and `hand_flow`
+    [n, 2]."""
     side = 2 * radius + 1
-    steps = np.stack(np.divmod(np.arange(n), side), -1) - radius
-    away = np.linalg.norm(first[:, :, None, :] + steps - hand_flow[:, :, None, :], axis=-1)
+    steps = np.stack(np.divmod(np.arange(cost.shape[1]), side), -1) - radius
+    away = np.hypot(*np.moveaxis(first[:, None] + steps - hand_flow[:, None], -1, 0))
     price = cost * (1 + 0.01 * np.minimum(away, 10)).astype(np.float32)
     best = price.argmin(-1)
     row, column = np.divmod(best, side)
-    block = cost.reshape(th, tw, side, side)
-    i, j = np.ogrid[0:th, 0:tw]
+    block, k = cost.reshape(-1, side, side), np.arange(len(cost))
 
     def fraction(before: F32, at: F32, after: F32) -> F32:
         curve = before - 2 * at + after
         return np.where(curve > 1e-12, np.clip(0.5 * (before - after) / np.maximum(curve, 1e-12), -0.5, 0.5), 0)
 
-    middle = block[i, j, row, column]
-    up, down = block[i, j, np.maximum(row - 1, 0), column], block[i, j, np.minimum(row + 1, side - 1), column]
-    left, right = block[i, j, row, np.maximum(column - 1, 0)], block[i, j, row, np.minimum(column + 1, side - 1)]
+    middle = block[k, row, column]
+    up, down = block[k, np.maximum(row - 1, 0), column], block[k, np.minimum(row + 1, side - 1), column]
+    left, right = block[k, row, np.maximum(column - 1, 0)], block[k, row, np.minimum(column + 1, side - 1)]
     dy = np.where((row > 0) & (row < side - 1), fraction(up, middle, down), 0)
     dx = np.where((column > 0) & (column < side - 1), fraction(left, middle, right), 0)
     return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32)
