@@ -135,8 +135,11 @@ def test_a_bracket(scene):
     reference = photo.report["reference"]["frame"]
     assert reference in (photo.report["frames"][0], photo.report["frames"][2])
     plain = api.develop(burst_of(scene, 4))
-    ratio = photo.negative.pixels.mean() / plain.negative.pixels.mean()
-    assert ratio == pytest.approx(1, abs=0.03)
+    # The short exposure sees into what the others clip, and choosing dark pixels would choose those that noise made dark.
+    brightest = plain.negative.pixels.max(-1)
+    is_plain = (brightest > 0.1) & (brightest < 0.8)
+    ratio = photo.negative.pixels[is_plain].mean() / plain.negative.pixels[is_plain].mean()
+    assert ratio == pytest.approx(1, abs=0.01)
 
 
 def test_the_chosen_reference_is_used(scene):
