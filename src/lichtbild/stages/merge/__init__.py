@@ -88,7 +88,6 @@ class Merger:
         self._first = np.pad(np.moveaxis(first.pixels, 2, 0), ((0, 0), (1, 1), (1, 1)), mode="edge")
         self.white_balance = white_balance
         self.params = params
-        self.n_frames = 1
         height, width = reference.shape
         self._is_mosaic = reference.domain is Domain.MOSAIC
         self._sums = np.zeros((6 if self._is_mosaic else 4, height, width), np.float32)
@@ -111,7 +110,6 @@ class Merger:
         clip = np.inf if is_equal else 0.98 * frame.saturation
         self._gather(frame, trust, agreement, weight, clip)
         self._trusted += trust * np.float32(weight / 255)
-        self.n_frames += 1
         return trust
 
     def trust(self, frame: Frame, motion: Motion) -> tuple[U8, F32]:
