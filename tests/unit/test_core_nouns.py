@@ -138,3 +138,20 @@ def test_relative_exposure_counts_time_iso_and_aperture() -> None:
 def test_camera_has_a_name_for_messages() -> None:
     assert Camera(make="Google", model="Pixel 8").name == "Google Pixel 8"
     assert Camera().name == "unknown camera"
+
+
+def test_a_band_of_rows_has_the_gain_and_noise_of_its_place() -> None:
+    rng = np.random.default_rng(20261122)
+    shape = (80, 48)
+    gain = rng.uniform(1, 3, (6, 4, 3)).astype(np.float32)
+    n = rng.uniform(1, 9, shape).astype(np.float32)
+    noise = NoiseModel((1e-3,) * 3, (1e-5,) * 3, "simulated")
+    whole = Frame(
+        rng.random((*shape, 3), np.float32), Domain.CAMERA_RGB, FrameInfo("a", shape, "linear"), noise, n, gain
+    )
+    band = whole.rows(32, 70)
+    assert np.shares_memory(band.pixels, whole.pixels)
+    np.testing.assert_allclose(band.variance(), whole.variance()[32:70], rtol=1e-6)
+    for start, stop in ((8, 40), (32, 32), (64, 81)):
+        with pytest.raises(ShapeError, match="no band"):
+            whole.rows(start, stop)

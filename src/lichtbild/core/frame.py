@@ -195,6 +195,22 @@ class Frame:
         saturation = self.saturation * (gain if isinstance(gain, int | float) else min(gain))
         return self.replaced(pixels=self.pixels * factor, noise=self.noise.scaled(gain), saturation=saturation)
 
+    def rows(self, start: int, stop: int) -> Frame:
+        """Rows `start` to `stop` as a frame of their own; nothing is copied.
+
+        `start` is a multiple of 16 px, so that the phase of the mosaic and the nodes of the gain stay where they were.
+        What `info` says about the whole picture (shape, crop, opcodes) stays as it is.
+        """
+        if not 0 <= start < stop <= self.shape[0] or start % GAIN_STEP_PX:
+            raise ShapeError(f"rows {start} to {stop} of {self.shape[0]} are no band", where=self.info.name)
+        n, gain = self.n_effective, self.gain
+        nodes = slice(start // GAIN_STEP_PX, -(-stop // GAIN_STEP_PX) + 1)
+        return self.replaced(
+            pixels=self.pixels[start:stop],
+            n_effective=n[start:stop] if isinstance(n, np.ndarray) else n,
+            gain=None if gain is None else gain[nodes],
+        )
+
     def gain_at_full_size(self) -> npt.NDArray[np.float32] | float:
         """The spatial gain at every pixel centre, float32 [H, W, C], or 1.0. Costs as much memory as C float planes."""
         if self.gain is None:
