@@ -297,19 +297,20 @@ def render_part(
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)
     nodes = np.ascontiguousarray(np.concatenate([facts.tone.model, facts.highlights.surround], 2), np.float32)
     start, end = (facts.highlights.start, facts.highlights.end) if params.highlights.reconstruct else (1e9, 2e9)
+    inverse_clip = highlights.inverse_clip_nodes(frame)
     step_y, step_x = (place[2 + k] / part.crop[2 + k] / facts.cell_px for k in (0, 1))
     inside = max(-above, 0), min(height - above, frame.shape[0])
     native.call(
         {8: "develop_u8", 16: "develop_u16", 32: "develop_f32"}[bits],
         np.ascontiguousarray(frame.pixels, np.float32),
-        highlights.inverse_clip_nodes(frame),
+        inverse_clip,
         sharpen.noise_nodes(frame, sharpen_facts),
         sharpen.counts(frame),
         nodes,
         np.asarray(1 / np.asarray(facts.white.neutral), np.float32),
         tone.matrices(facts.colour.matrix, space),
-        facts.tone.lut,
-        tone.reference.gamut_chroma(space),
+        tone.curve.steps(facts.tone.lut),
+        tone.reference.gamut_cells(space),
         sharpen_facts.taps,
         left,
         inside[0],
@@ -320,6 +321,7 @@ def render_part(
         step_x,
         place[0] / facts.cell_px + 0.5 * step_y - 0.5,
         step_y,
+        start / float(inverse_clip.max()),
         start,
         end,
         sharpen_params.amount,

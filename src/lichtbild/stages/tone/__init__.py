@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lichtbild.core.domain import Domain
 from lichtbild.core.frame import Frame
 from lichtbild.core.params import Params, param
-from lichtbild.stages.tone import reference
+from lichtbild.stages.tone import curve, reference
 from lichtbild.stages.tone.curve import MID_GREY, filmic, table
 from lichtbild.stages.tone.local import as_linear_model, local_laplacian
 
