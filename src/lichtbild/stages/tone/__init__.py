@@ -168,4 +168,4 @@ def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
     return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
 
 
-__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "filmic", "matrices", "scene_exposure_ev"]
+__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "curve", "filmic", "matrices", "scene_exposure_ev"]
