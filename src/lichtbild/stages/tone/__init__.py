@@ -97,8 +97,8 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float, ev100: float | None = No
     -----
     The key is the mean in stops, where cells far above count less. Where most of the picture is much darker than its
     brightest parts (a night), the target is darker, after Reinhard's key estimate (2002). So it is where there was
-    little light: what the eye saw as dark is shown darker, by 0.3 stops for each (Krawczyk, Myszkowski & Seidel
-    2005), and lifted less above what the camera chose.
+    little light: what the eye saw as dark is shown darker, by 0.3 stops for each stop of light (near the key function
+    of Krawczyk, Myszkowski & Seidel 2005), and lifted less above what the camera chose.
     """
     low, middle, bright, high, top = np.percentile(log2_y, (2, 50, 95, 98, 99.9))
     mean = float(np.mean(np.clip(log2_y, middle - 4, middle + 3)))
