@@ -33,7 +33,10 @@ def make_proxy(frame: Frame, longest_px: int = PROXY_PX) -> tuple[Frame, int]:
     total = np.zeros((len(rows), w, 3), np.float32)
     brightest = np.zeros((len(rows), len(columns)), np.float32)
     for offset in offsets:
-        lines = _rows_in_colour(frame, np.minimum(rows + offset, h - 1))
+        if frame.domain is Domain.CAMERA_RGB and rows[-1] + offset < h:
+            lines = np.asarray(frame.pixels[offset::cell][: len(rows)])  # a view
+        else:
+            lines = _rows_in_colour(frame, np.minimum(rows + offset, h - 1))
         total += lines
         flat = lines.reshape(len(rows), -1)
         np.maximum(brightest, np.maximum.reduceat(flat, 3 * columns, axis=1), out=brightest)
