@@ -40,7 +40,8 @@ def test_coarser_scale(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_finest_scale(shape):
+@pytest.mark.parametrize("cut", [False, True])
+def test_finest_scale(shape, cut):
     rng = np.random.default_rng()
     rgb = picture(rng, *shape)
     half = -(-shape[0] // 2), -(-shape[1] // 2)
@@ -57,11 +58,23 @@ def test_finest_scale(shape):
         weights(rng),
         np.array([1.5, 1.0, 0.0], np.float32),
         spectrum.basis(),
+        shape[0] // 3 if cut else 0,
     )
-    fast, clear = np.full_like(rgb, np.nan), np.full_like(rgb, np.nan)
+    rows = max(shape[0] // 2, 1) if cut else shape[0]
+    fast, clear = np.full_like(rgb[:rows], np.nan), np.full_like(rgb[:rows], np.nan)
     native.call("denoise_finest", *arguments, fast)
     reference.denoise_finest(*arguments, clear)
     np.testing.assert_allclose(fast, clear, atol=3e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shares_of_frames(shape):
+    n = np.random.default_rng().uniform(0, 9, shape).astype(np.float32)
+    fast = np.full((-(-shape[0] // 4), -(-shape[1] // 4)), np.nan, np.float32)
+    clear = fast.copy()
+    native.call("denoise_frames", n, 0.2, 3.0, fast)
+    reference.denoise_frames(n, 0.2, 3.0, clear)
+    np.testing.assert_allclose(fast, clear, rtol=1e-3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -73,7 +86,7 @@ def test_preparation(shape):
         rgb, Domain.CAMERA_RGB, FrameInfo("test", shape, "linear"),
         NoiseModel((1e-3, 2e-3, 3e-3), (1e-5, 2e-5, 3e-5), "simulated"), 2.5, gain,
     )  # fmt: skip
-    half, cells = prepare(frame, rgb, BALANCE, OFFSET)
+    half, cells = prepare(frame, rgb, BALANCE, OFFSET, 0.4)
     padded = np.pad(rgb, ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0)), "edge")
     parts = reference.to_root(padded * BALANCE, OFFSET) @ reference.PARTS.T
     four = parts[0::2, 0::2] + parts[1::2, 0::2] + parts[0::2, 1::2] + parts[1::2, 1::2]

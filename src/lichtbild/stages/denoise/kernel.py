@@ -261,6 +261,34 @@ class DenoisePrepare:
         light.update(0).reorder(within.x, within.y, x, y, c).vectorize(x, vector).never_partition_all()
 
 
+@hl.generator(name="denoise_frames")
+class DenoiseFrames:
+    """Frames averaged into each pixel float32 [H, W], the picture's usual 1 / frames, and the limit of what is added
+    to places of fewer -> what the noise of 4x4 px cells is multiplied by [ceil(H/4), ceil(W/4)]."""
+
+    n_frames = hl.InputBuffer(hl.Float(32), 2)
+    usual = hl.InputScalar(hl.Float(32))
+    limit = hl.InputScalar(hl.Float(32))
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        edge = [g.n_frames.dim(n).extent() - 1 for n in (0, 1)]
+        within = hl.RDom([(0, 4), (0, 4)])
+        total = hl.Func("total")
+        total[x, y] = f32(0)
+        n_frames = g.n_frames[hl.min(4 * x + within.x, edge[0]), hl.min(4 * y + within.y, edge[1])]
+        total[x, y] += hl.fast_inverse(hl.max(n_frames, f32(1e-3)))
+        mean = total[x, y] * f32(1 / 16)
+        g.out[x, y] = mean * hl.clamp(hl.sqrt(mean / g.usual), f32(1), g.limit)
+        guard = hl.TailStrategy.GuardWithIf
+        vector = self.natural_vector_size(hl.Float(32))
+        g.out.split(x, xo, xi, 4 * vector, guard).vectorize(xi, vector, guard).parallel(y, 16, guard)
+        total.compute_at(g.out, xo).vectorize(x, vector).never_partition_all()
+        total.update(0).reorder(within.x, within.y, x, y).vectorize(x, vector).never_partition_all()
+        g.out.never_partition_all()
+
+
 @hl.generator(name="denoise_halve")
 class DenoiseHalve:
     """Mean of 2x2: float32 [n, H, W] -> [n, ceil(H/2), ceil(W/2)]."""
@@ -319,8 +347,8 @@ class DenoiseScale:
 @hl.generator(name="denoise_finest")
 class DenoiseFinest:
     """The finest scale and the way back to light: camera RGB [H, W, 3], white balance [3], offset, half-size result
-    [3, ceil(H/2), ceil(W/2)], noise in cells, weights, squared strengths
-    -> camera RGB [H, W, 3]."""
+    [3, ceil(H/2), ceil(W/2)], noise in cells, weights, squared strengths, first row that is wanted
+    -> camera RGB of the rows wanted [h, W, 3]."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
@@ -330,6 +358,7 @@ class DenoiseFinest:
     weight = hl.InputBuffer(hl.Float(32), 3)
     strength = hl.InputBuffer(hl.Float(32), 1)
     basis = hl.InputBuffer(hl.Float(32), 2)
+    first_row = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -362,7 +391,7 @@ class DenoiseFinest:
             t = denoised[n]
             values.append((from_root(t, g.offset, root) + added[n]) / balance[n])
         final[u, j, y] = hl.Tuple(values)
-        entry = final[x / 4, x % 4, y]
+        entry = final[x / 4, x % 4, y + g.first_row]
         g.out[c, x, y] = pick([entry[m] for m in range(3)], c)
 
         guard = hl.TailStrategy.GuardWithIf

@@ -79,6 +79,15 @@ def raised(dealt: Floats, rim: int, coarse: Floats, height: int, width: int) -> 
     return np.asarray(whole[rim - 2 : rim - 2 + height, rim - 2 : rim - 2 + width])
 
 
+def denoise_frames(n_frames: Floats, usual: float, limit: float, out: Floats) -> None:
+    """1 / frames in cells, the more where it is above the usual; arguments as of the kernel."""
+    height, width = n_frames.shape
+    rows, columns = out.shape
+    inverse = np.pad(1 / np.maximum(n_frames, 1e-3), ((0, 4 * rows - height), (0, 4 * columns - width)), "edge")
+    mean = inverse.reshape(rows, 4, columns, 4).mean((1, 3))
+    out[...] = mean * np.clip(np.sqrt(mean / usual), 1, limit)
+
+
 def denoise_scale(
     parts: Floats, coarse: Floats, cells: Floats, weight: Floats, strength: Floats, basis: Floats, out: Floats
 ) -> None:
@@ -91,7 +100,7 @@ def denoise_scale(
 
 def denoise_finest(
     rgb: Floats, balance: Floats, offset: float, coarse: Floats, cells: Floats, weight: Floats, strength: Floats,
-    basis: Floats, out: Floats,
+    basis: Floats, first_row: int, out: Floats,
 ) -> None:  # fmt: skip
     """The finest scale and the way back to light; arguments as of the kernel."""
     height, width = rgb.shape[:2]
@@ -113,4 +122,4 @@ def denoise_finest(
     share = lost.sum(0) / (of_sum + 1e-20)
     ends = share * of_ends / (balance[0] + balance[2])
     added = np.stack([ends * balance[0], share * np.maximum(of_sum - of_ends, 0), ends * balance[2]], 2)
-    out[...] = (from_root(t, offset) + added) / balance
+    out[...] = ((from_root(t, offset) + added) / balance)[first_row : first_row + out.shape[0]]
