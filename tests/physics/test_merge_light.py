@@ -224,6 +224,7 @@ def test_clipped_samples_of_a_longer_exposure_are_left_out(monkeypatch):
     motion = shifted(SHAPE, (0, 0))
     # Trusted everywhere by force: only the clip itself protects the lamp.
     merger = Merger(usual[0], guess_of(usual[0]), WB, MergeParams())
+
     def sure(guide, frame, motion, shape):
         return np.stack([np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)])
 

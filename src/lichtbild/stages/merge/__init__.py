@@ -131,11 +131,12 @@ class Merger:
             return
         top = 2 * int(rows[0]) // _VECTOR_PX * _VECTOR_PX
         bottom = min(2 * int(rows[-1]) + 2, frame.shape[0])
-        sums, falloff = self._sums[top:bottom], 1 / (16 * self.params.kernel_px**2)
+        flat = np.ascontiguousarray(frame.pixels).reshape(-1)
+        kind, red = ("mosaic", red_of(frame)) if self._is_mosaic else ("rgb", ())
+        sums, first = self._sums[top:bottom], self._first[top : bottom + 2]
         call(
-            "merge_gather_mosaic" if self._is_mosaic else "merge_gather_rgb",
-            np.ascontiguousarray(frame.pixels).reshape(-1), frame.shape[1], frame.shape[0], trust[top // 2 : -(-bottom // 2)], flow, top,
-            self._first[top : bottom + 2], *(red_of(frame) if self._is_mosaic else ()), falloff, weight, clip, sums, sums,
+            f"merge_gather_{kind}", flat, frame.shape[1], frame.shape[0], trust[top // 2 : -(-bottom // 2)], flow, top,
+            first, *red, 1 / (16 * self.params.kernel_px**2), weight, clip, sums, sums,
         )  # fmt: skip
 
 

@@ -51,8 +51,9 @@ class Landing:
         self.trust = hl.select(is_whole, hl.f32(trust), hl.f32(0)) * (hl.f32(1 / 255) * g.weight)
 
     def weights(self, falloff):
-        """(1 - falloff d^2)^8 for the distances d of rows and of columns: a Gaussian that ends. Columns beyond the frame
-        have none: what lies there in memory is another row."""
+        """(1 - falloff d^2)^8 for the distances d of rows and of columns: a Gaussian that ends.
+
+        Columns beyond the frame have none: what lies there in memory is another row."""
 
         def power(o):
             part = hl.max(1 - falloff * o * o, 0)
@@ -111,9 +112,10 @@ def schedule(out, sums, added, landing, n_planes):
 class GatherMosaic:
     """Add one frame to a band of rows: mosaic float32 [H * W], W, H, trust uint8 [h / 2, W / 2] of 2 x 2 blocks of the
     band, flow float32 [th, tw, 2] of 32 px tiles of the picture, row of the picture where the band begins (a multiple
-    of 16), first guess float32 [h + 2, 3, W + 2], both with columns for whole vectors of 16 px, red row and column, falloff = 1 / (16 sigma^2), weight, clip (samples
-    at or above are left out) and sums float32 [h, 6, W] (weight x difference from the first guess at the very place of
-    the sample, of R, G, B, then weights) -> sums, may be the same array."""
+    of 16), first guess float32 [h + 2, 3, W + 2], both with columns for whole vectors of 16 px, red row and column,
+    falloff = 1 / (16 sigma^2), weight, clip (samples at or above are left out) and sums float32 [h, 6, W] (weight x
+    difference from the first guess at the very place of the sample, of R, G, B, then weights) -> sums, may be the same
+    array."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 1)
     width = hl.InputScalar(hl.Int(32))

@@ -29,7 +29,7 @@ def _field(grid: Floats, y: Any, x: Any, tile: int, reach: float = 1.0) -> Float
 
     def near(at_i: Any, at_j: Any) -> Floats:
         value = exact[np.clip(at_i, 0, len(grid) - 1), np.clip(at_j, 0, grid.shape[1] - 1)]
-        return np.where(np.abs(value - here) < NEAR_PX, value, here)
+        return np.asarray(np.where(np.abs(value - here) < NEAR_PX, value, here))
 
     beside, above, across = near(i, j + dj), near(i + di, j), near(i + di, j + dj)
     return np.asarray((here * (1 - u) + beside * u) * (1 - v) + (above * (1 - u) + across * u) * v)
@@ -127,7 +127,6 @@ def merge_agreement(
 def merge_trust(agreement: Bytes, out: Bytes) -> None:
     """Trust in the hand's motion and in the tile's own, the least of 3 x 3 neighbours: uint8 [2, h, w] to [2, h or
     h + 1, w or w + 1]."""
-    _, h, w = agreement.shape
     raw = np.pad(agreement, ((0, 0), (1, 2), (1, 2)), "edge")
     rows, columns = out.shape[1:]
     least = np.min([raw[0, j : j + rows, i : i + columns] for j in range(3) for i in range(3)], axis=0)
@@ -184,8 +183,8 @@ def merge_gather_mosaic(
     weights.
 
     mosaic [H * W]; trust uint8 of the band's 2 x 2 blocks; flow [th, tw, 2] of the picture's tiles of 32 px; the band
-    begins at row `top` of the picture; first [h + 2, 3, W + 2], both with columns for whole vectors; falloff = 1 / (16 sigma^2); samples at or above `clip`
-    are left out.
+    begins at row `top` of the picture; first [h + 2, 3, W + 2], both with columns for whole vectors; falloff =
+    1 / (16 sigma^2); samples at or above `clip` are left out.
     """
     total = sums.astype(np.float64)
     y, x = np.mgrid[0 : sums.shape[0], 0:width]
