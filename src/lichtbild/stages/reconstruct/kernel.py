@@ -1,5 +1,5 @@
-"""Joint reconstruction: residuals of all frames' samples back-projected to twice the pixels, and the shrinkage of what
-they ask for. README.md has the idea, reference.py the NumPy twins.
+"""Joint reconstruction: what all samples differ by from the picture, brought to where they fell at twice the pixels.
+README.md has the idea, reference.py the NumPy twins.
 
 "Fine" pixels are half a pixel of the mosaic wide: fine pixel P has its centre at (P + 0.5) / 2, so that four of them
 make pixel p: 2 p and 2 p + 1. "Corners" lie between them: corner C is what a whole pixel would see if it were centred
@@ -8,16 +8,13 @@ between fine pixels C and C + 1; corner 2 p is pixel p itself. What belongs to c
 """
 
 import halide as hl
-from halide_common import gain_at
 
 x, y, c, k = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("k")
-u, j, n, b = hl.Var("u"), hl.Var("j"), hl.Var("n"), hl.Var("b")
-xo, yo, xi, yi, yb, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr"))
+xo, yo, xi, yi, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yr"))
 
 LANES = 16
 GUARD = hl.TailStrategy.GuardWithIf
 TILE_PX = 32  # of the motion field
-TINY = 1e-20
 
 
 def f32(value):
@@ -137,7 +134,7 @@ def spread(values, samples, r, g):
 
 @hl.generator(name="reconstruct_stored")
 class Stored:
-    """mosaic float32 [H, W], steps to one, clip -> int16 [H, W] in steps; -32768 where the mosaic is at or above clip."""
+    """mosaic float32 [H, W], steps to one, clip -> int16 [H, W] in steps; -32768 at or above clip."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     steps = hl.InputScalar(hl.Float(32))
@@ -154,35 +151,25 @@ class Stored:
 
 @hl.generator(name="reconstruct_marks")
 class Marks:
-    """trust uint8 [h, w], agreement float32 [3, h, w] (its displacement in the last two), the hand's motion float32
-    [th, tw, 2] -> uint8 [h, w], twice the trust (127 = full), plus 1 where the displacement is not the hand's."""
+    """trust uint8 [2, h, w], 255 = full, in the hand's motion and in a tile's own, of which one is 0 -> uint8
+    [h, w], twice the trust (127 = full), plus 1 where the local motion holds."""
 
-    trust = hl.InputBuffer(hl.UInt(8), 2)
-    agreement = hl.InputBuffer(hl.Float(32), 3)
-    hand = hl.InputBuffer(hl.Float(32), 3)
+    trust = hl.InputBuffer(hl.UInt(8), 3)
     out = hl.OutputBuffer(hl.UInt(8), 2)
 
     def generate(self):
         g = self
-        tw, th = g.hand.dim(1).extent(), g.hand.dim(2).extent()
-        u_, v_ = ((hl.f32(at) + f32(0.5)) / (TILE_PX // 2) - f32(0.5) for at in (x, y))
-        left, top = hl.i32(hl.floor(u_)), hl.i32(hl.floor(v_))
-        fx, fy = u_ - hl.f32(left), v_ - hl.f32(top)
-        columns, rows = ([hl.clamp(at + i, 0, n_ - 1) for i in (0, 1)] for at, n_ in ((left, tw), (top, th)))
-        away = f32(0)
-        for i in (0, 1):
-            lines = [g.hand[i, columns[0], row] * (1 - fx) + g.hand[i, columns[1], row] * fx for row in rows]
-            away += hl.abs(lines[0] * (1 - fy) + lines[1] * fy - g.agreement[x, y, i + 1])
-        is_own = hl.select(away > f32(0.02), hl.u8(1), hl.u8(0))
-        g.out[x, y] = hl.u8((hl.i32(g.trust[x, y]) * 127 + 127) / 255) * hl.u8(2) + is_own
-        g.out.vectorize(x, LANES, GUARD).parallel(y, 32, GUARD)
+        hand, own = (hl.u16(g.trust[x, y, i]) for i in (0, 1))
+        part = ((hand + own) * hl.u16(127) + hl.u16(127)) // hl.u16(255)
+        g.out[x, y] = hl.u8(part * hl.u16(2) + hl.select(own > hand, hl.u16(1), hl.u16(0)))
+        g.out.vectorize(x, 2 * LANES, GUARD).parallel(y, 64, GUARD)
 
 
 @hl.generator(name="reconstruct_count")
 class Count:
-    """frames int16 [K, H, W] (-32768: no sample), packed uint8 [K, H / 2, W / 2] (twice the trust, 127 = full, plus 1
-    where the local motion holds), hand and local motion float32 [K, th, tw, 2] (dy, dx) px, facts float32 [K, 2]
-    (value of one step of a frame's numbers, weight), row and column of red, first row of the band -> weight of samples
+    """frames int16 [K, H, W] (-32768: no sample), packed uint8 [K, ceil(H / 2), ceil(W / 2)] (twice the trust, 127 =
+    full, plus 1 where the local motion holds), hand and local motion float32 [K, th, tw, 2] (dy, dx) px, facts float32
+    [K, 2] (value of one step of a frame's numbers, weight), row and column of red, first row of the band -> weight of samples
     that fell near each corner float32 [12, h, W]."""
 
     frames = hl.InputBuffer(hl.Int(16), 3)
@@ -357,192 +344,6 @@ class FinePixels:
         g = self
         g.out[c, x, y] = g.fine[x, y + g.first, c] / g.balance[c]
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 16, GUARD)
-
-
-# ------------------------------------------------------------------------------------------------------ the shrinkage
-
-SIDE, STEP = 16, 8  # of blocks of the cosine transform, and from one to the next; fine px
-TILE_WIDTH, TILE_HEIGHT = 240, 64
-
-
-def to_root(value, offset, root):
-    """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
-    knee = f32(-0.75) * offset
-    straight = f32(0.5) * root + (value - knee) / root
-    return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
-
-
-def from_root(t, offset, root):
-    """Inverse of `to_root`."""
-    return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
-
-
-def parts_of(t):
-    """Luminance, red-blue and green-magenta parts (orthonormal) of three roots."""
-    return [(t[0] + t[1] + t[2]) * f32(3**-0.5), (t[0] - t[2]) * f32(2**-0.5),
-            (t[0] - 2 * t[1] + t[2]) * f32(6**-0.5)]  # fmt: skip
-
-
-def from_parts(q):
-    """The three roots of the parts."""
-    luminance, red_blue, magenta = q[0] * f32(3**-0.5), q[1] * f32(2**-0.5), q[2] * f32(6**-0.5)
-    return luminance + red_blue + magenta, luminance - 2 * magenta, luminance - red_blue + magenta
-
-
-@hl.generator(name="reconstruct_noise")
-class Noise:
-    """camera_rgb float32 [h, W, 3], white balance, alpha, beta [3], offset, gain grid [gh, gw, 3], frames that every
-    pixel comes from [h, W], frames below which no more is asked for -> variance of the parts' noise in cells of 4x4 px
-    [3, ceil(h / 4), ceil(W / 4)]."""
-
-    rgb = hl.InputBuffer(hl.Float(32), 3)
-    balance = hl.InputBuffer(hl.Float(32), 1)
-    alpha = hl.InputBuffer(hl.Float(32), 1)
-    beta = hl.InputBuffer(hl.Float(32), 1)
-    offset = hl.InputScalar(hl.Float(32))
-    gain = hl.InputBuffer(hl.Float(32), 3)
-    n_frames = hl.InputBuffer(hl.Float(32), 2)
-    least = hl.InputScalar(hl.Float(32))
-    out = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        w, h = g.rgb.dim(1).extent(), g.rgb.dim(2).extent()
-        places = [(hl.min(4 * x + m % 4, w - 1), hl.min(4 * y + m // 4, h - 1)) for m in range(16)]
-        light, frames, cell = hl.Func("light"), hl.Func("frames"), hl.Func("cell")
-        light[x, y, c] = hl.max(f32(1 / 16) * total(g.rgb[c, px, py] for px, py in places), f32(0))
-        frames[x, y] = f32(1 / 16) * total(g.n_frames[px, py] for px, py in places)
-        share = frames[x, y] / (hl.max(frames[x, y], g.least) * hl.max(frames[x, y], g.least))
-        v = []
-        for m in range(3):
-            s, spatial = light[x, y, m], gain_at(g.gain, 4 * x + 2, 4 * y + 2, m, g.gain.dim(1).extent(),
-                                                 g.gain.dim(2).extent())  # fmt: skip
-            of_light = spatial * (g.alpha[m] * s + g.beta[m] * spatial) * share
-            v.append(g.balance[m] * g.balance[m] * of_light / (4 * (g.balance[m] * s + g.offset)))
-        cell[x, y] = hl.Tuple([(v[0] + v[1] + v[2]) / 3, (v[0] + v[2]) / 2, (v[0] + 4 * v[1] + v[2]) / 6])
-        g.out[x, y, c] = pick([cell[x, y][m] for m in range(3)], c)
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 8, GUARD)
-        cell.compute_at(g.out, x).vectorize(x, LANES)
-
-
-def forward(values, index, basis):
-    """Coefficient `index` of sixteen values; sums and differences of pairs are shared once `index` is unrolled."""
-    sign = hl.select(index % 2 == 0, f32(1), f32(-1))
-    return total((values[m] + sign * values[SIDE - 1 - m]) * basis[m, index] for m in range(STEP))
-
-
-def backward(coefficients, index, basis):
-    """Value `index` of sixteen coefficients."""
-    place, sign = hl.min(index, SIDE - 1 - index), hl.select(index < STEP, f32(1), f32(-1))
-    even = total(coefficients[m] * basis[place, m] for m in range(0, SIDE, 2))
-    return even + sign * total(coefficients[m] * basis[place, m] for m in range(1, SIDE, 2))
-
-
-@hl.generator(name="reconstruct_shrink")
-class Shrink:
-    """moved and fine picture float32 [3, n, m], white balance [3], offset of the root, variance of the parts' noise in
-    cells of 8x8 [3, n / 8, m / 8], spectrum [16, 16] (variance of each coefficient for unit variance), basis
-    [17, 16] (cosine transform, then the window) -> fine picture [3, n, m]: the moved one, each cosine coefficient of
-    its parts kept as far as the same coefficient of the former picture stands above the noise."""
-
-    moved = hl.InputBuffer(hl.Float(32), 3)
-    fine = hl.InputBuffer(hl.Float(32), 3)
-    balance = hl.InputBuffer(hl.Float(32), 1)
-    offset = hl.InputScalar(hl.Float(32))
-    cells = hl.InputBuffer(hl.Float(32), 3)
-    spectrum = hl.InputBuffer(hl.Float(32), 2)
-    basis = hl.InputBuffer(hl.Float(32), 2)
-    level = hl.InputScalar(hl.Float(32))
-    out = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        basis, root = g.basis, hl.sqrt(g.offset)
-        cells = hl.BoundaryConditions.repeat_edge(g.cells)
-        chains = []
-        for name, planes in (("z", g.moved), ("p", g.fine)):
-            light = hl.BoundaryConditions.mirror_image(planes)
-            q, dealt_in, columns, block = (hl.Func(f"{what}_{name}") for what in ("q", "in", "columns", "block"))
-            q[x, y, c] = pick(parts_of([to_root(light[x, y, m], g.offset, root) for m in range(3)]), c)
-            dealt_in[u, j, y, c] = q[STEP * u + j, y, c]
-            columns[u, j, k, b, c] = forward([dealt_in[u, j, STEP * b + m, c] for m in range(SIDE)], k, basis)
-            row = [columns[u + m // STEP, m % STEP, k, b, c] for m in range(SIDE)]
-            block[u, n, k, b, c] = forward(row, n, basis)
-            chains.append((q, dealt_in, columns, block))
-        (_, dealt_in, _, block), (_, _, _, pilot) = chains
-
-        noise, gain, trust = hl.Func("noise"), hl.Func("gain"), hl.Func("trust")
-        noise[u, b, c] = f32(0.25) * (cells[u, b, c] + cells[u + 1, b, c] + cells[u, b + 1, c] + cells[u + 1, b + 1, c])
-        power = pilot[u, n, k, b, c] * pilot[u, n, k, b, c]
-        kept = power * hl.fast_inverse(power + noise[u, b, c] * g.spectrum[n, k] + f32(TINY))
-        gain[u, n, k, b, c] = hl.select((n == 0) & (k == 0), f32(1), kept)
-        r = hl.RDom([(0, SIDE), (0, SIDE)])
-        squares = hl.Func("squares")
-        squares[u, b, c] = f32(0)
-        squares[u, b, c] += gain[u, r.x, r.y, b, c] * gain[u, r.x, r.y, b, c] * g.spectrum[r.x, r.y]
-        trust[u, b, c] = f32(1) / (squares[u, b, c] * noise[u, b, c] + f32(TINY))
-
-        lines, joined, rows, dealt = (hl.Func(name) for name in ("lines", "joined", "rows", "dealt"))
-        back = backward([gain[u, m, k, b, c] * block[u, m, k, b, c] for m in range(SIDE)], n, basis)
-        lines[u, n, k, b, c] = trust[u, b, c] * back * basis[n, SIDE]
-        joined[u, j, k, b, c] = lines[u, j, k, b, c] + lines[u - 1, j + STEP, k, b, c]
-        # Line 16 of a block carries how far it is trusted.
-        place = hl.min(n, SIDE - 1)
-        back = backward([joined[u, j, m, b, c] for m in range(SIDE)], place, basis) * basis[place, SIDE]
-        along = trust[u, b, c] * basis[j, SIDE] + trust[u - 1, b, c] * basis[j + STEP, SIDE]
-        rows[u, j, n, b, c] = hl.select(n == SIDE, along, back)
-        line, band = y % STEP, y // STEP
-        pixels = rows[u, j, line, band, c] + rows[u, j, line + STEP, band - 1, c]
-        weight = rows[u, j, SIDE, band, c] * basis[line, SIDE] + rows[u, j, SIDE, band - 1, c] * basis[line + STEP, SIDE]
-        dealt[u, j, y, c] = pixels / weight
-
-        # What was taken away as noise is given back as its mean, E[t^2] = E[t]^2 + var(t); never more than noise can be.
-        lost, final = hl.Func("lost"), hl.Func("final")
-        within = hl.RDom([(0, STEP), (0, STEP)])
-        rest = dealt_in[u, within.x, STEP * b + within.y, c] - dealt[u, within.x, STEP * b + within.y, c]
-        lost[u, b, c] = f32(0)
-        lost[u, b, c] += rest * rest * f32(1 / STEP**2)
-        given = [hl.min(lost[u, y // STEP, m], g.level * cells[u, y // STEP, m]) for m in range(3)]
-        of_sum, of_ends = cells[u, y // STEP, 0] * 3, cells[u, y // STEP, 1] * 2
-        share = total(given) / (of_sum + f32(TINY))
-        ends = share * of_ends / (g.balance[0] + g.balance[2])
-        added = ends * g.balance[0], share * hl.max(of_sum - of_ends, f32(0)), ends * g.balance[2]
-        roots = from_parts([dealt[u, j, y, m] for m in range(3)])
-        final[u, j, y] = hl.Tuple([from_root(roots[m], g.offset, root) + added[m] for m in range(3)])
-        at = final[x // STEP, x % STEP, y]
-        g.out[x, y, c] = pick([at[m] for m in range(3)], c)
-
-        g.out.bound(c, 0, 3).split(x, xo, xi, TILE_WIDTH, GUARD).split(y, yo, yi, TILE_HEIGHT, GUARD)
-        g.out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)
-        for q, dealt_in, columns, block_ in chains:
-            q.compute_at(dealt_in, y).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
-            dealt_in.compute_at(g.out, xo).bound(c, 0, 3).reorder(j, u, c, y).unroll(j).vectorize(u, LANES).unroll(c)
-            columns.bound(k, 0, SIDE).bound(j, 0, STEP).compute_at(rows, b)
-            columns.reorder(k, j, u, b, c).unroll(k).vectorize(u, LANES)
-            block_.bound(n, 0, SIDE).reorder(n, u, k, b, c).unroll(n).vectorize(u, LANES)
-            for func in (q, dealt_in, columns, block_):
-                func.never_partition_all()
-        dealt.compute_at(g.out, xo).align_bounds(y, STEP).split(y, yb, yr, STEP).reorder(yr, j, u, yb, c)
-        dealt.bound(j, 0, STEP).unroll(yr).vectorize(u, LANES)
-        rows.bound(n, 0, SIDE + 1).bound(j, 0, STEP).compute_at(dealt, c).reorder(n, j, u, b, c).unroll(n)
-        rows.vectorize(u, LANES)
-        lines.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES)
-        lines.reorder(n, xi, k, xo, b, c).unroll(n).vectorize(xi)
-        joined.bound(k, 0, SIDE).compute_at(rows, u).vectorize(u, LANES)
-        block.compute_at(lines, k)
-        pilot.compute_at(gain, u)
-        gain.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).reorder(n, u, k, b, c).unroll(n)
-        gain.vectorize(u, LANES)
-        squares.compute_at(rows, b).vectorize(u, LANES)
-        squares.update(0).reorder(r.x, r.y, u, b, c).vectorize(u, LANES)
-        trust.compute_at(rows, b).vectorize(u, LANES)
-        noise.compute_at(rows, b).vectorize(u, LANES)
-        lost.compute_at(g.out, xo).vectorize(u, LANES)
-        lost.update(0).reorder(within.x, within.y, u, b, c).vectorize(u, LANES)
-        final.reorder_storage(j, u, y).compute_at(g.out, yi).bound(j, 0, STEP).reorder(j, u, y).unroll(j)
-        final.vectorize(u, LANES)
-        for func in (g.out, dealt, rows, lines, joined, gain, squares, trust, noise, lost, final):
-            func.never_partition_all()
 
 
 if __name__ == "__main__":
