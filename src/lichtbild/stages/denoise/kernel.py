@@ -1,14 +1,16 @@
 """Denoising by sliding 8x8 cosine transforms over three scales: README.md has the idea, reference.py the NumPy twin.
 
-Columns are dealt out by their place in the lattice of blocks, x = 4 u + j, so that neighbouring blocks lie side by side
-in memory and every step of the transform is plain arithmetic on whole vectors.
+Pixels are dealt out by their place in the lattice of blocks, x = 4 u + j and y = 4 b + r, so that neighbouring blocks
+lie side by side in memory and every step of the transform is plain arithmetic on whole vectors.
 """
+
+import math
 
 import halide as hl
 from halide_common import gain_at
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
-u, j, k, n, b = hl.Var("u"), hl.Var("j"), hl.Var("k"), hl.Var("n"), hl.Var("b")
+u, j, k, n, b, r = (hl.Var(n) for n in ("u", "j", "k", "n", "b", "r"))
 xo, yo, xi, yi, yb, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr"))
 
 # Of the sum that stands in front of a division; far below any energy.
@@ -25,54 +27,104 @@ def total(terms):
     return sum(terms[1:], terms[0])
 
 
-def mirrored(index):
-    """-1 becomes 1 and 8 becomes 6; the clamp is for the bounds only."""
-    return hl.clamp(hl.select(index < 0, 1, hl.select(index > 7, 6, index)), 0, 7)
+def pick(values, index):
+    """values[index] for an index that is unrolled: a chain of selects that folds away."""
+    chosen = values[-1]
+    for m in range(len(values) - 2, -1, -1):
+        chosen = hl.select(index == m, values[m], chosen)
+    return chosen
 
 
-def forward(values, index, basis):
-    """Coefficient `index` of eight values; sums and differences of pairs are shared once `index` is unrolled."""
-    sign = hl.select(index % 2 == 0, f32(1), f32(-1))
-    return total((values[m] + sign * values[7 - m]) * basis[m, index] for m in range(4))
+# The cosine transform but for a factor for each coefficient, so that one term of each sum needs no product.
+BASIS = [[math.cos(math.pi * (n + 0.5) * k / 8) * (0.5 if k else 8**-0.5) for n in range(8)] for k in range(8)]
+FACTOR = [max(row) for row in BASIS]
+WINDOW = [math.sin(math.pi * (n + 0.5) / 8) for n in range(8)]
 
 
-def backward(coefficients, index, basis):
-    """Value `index` of eight coefficients."""
-    place, sign = hl.min(index, 7 - index), hl.select(index < 4, f32(1), f32(-1))
-    even = total(coefficients[m] * basis[place, m] for m in (0, 2, 4, 6))
-    return even + sign * total(coefficients[m] * basis[place, m] for m in (1, 3, 5, 7))
+def combined(terms, factors):
+    """Sum of terms times numbers; products with 1 and -1 are none."""
+    result = None
+    for term, factor in sorted(zip(terms, factors, strict=True), key=lambda pair: abs(abs(pair[1]) - 1) > 1e-9):
+        whole = abs(abs(factor) - 1) < 1e-9
+        if result is None:
+            result = term if whole and factor > 0 else term * f32(factor)
+        elif whole:
+            result = result + term if factor > 0 else result - term
+        else:
+            result = result + term * f32(factor)
+    return result
+
+
+def forward(values, index):
+    """Coefficient `index` of eight values, over FACTOR[index]."""
+    sums, differences = ([values[m] + sign * values[7 - m] for m in range(4)] for sign in (1, -1))
+    even, odd = ([sums[m] + sign * sums[3 - m] for m in range(2)] for sign in (1, -1))
+    terms = {0: (even, 2), 2: (odd, 2), 1: (differences, 4), 3: (differences, 4)}
+    found = []
+    for k in range(8):
+        of, n = terms[k % 4]
+        found.append(combined(of, [BASIS[k][m] / FACTOR[k] for m in range(n)]))
+    return pick(found, index)
+
+
+def backward(coefficients, index):
+    """Value `index`, times 8, from what `forward` gave."""
+    weight = [[BASIS[k][m] * FACTOR[k] * 8 for m in range(8)] for k in range(8)]
+    inner = [combined([coefficients[0], coefficients[4]], [weight[0][m], weight[4][m]]) for m in range(2)]
+    outer = [combined([coefficients[2], coefficients[6]], [weight[2][m], weight[6][m]]) for m in range(2)]
+    even = [inner[0] + outer[0], inner[1] + outer[1], inner[1] - outer[1], inner[0] - outer[0]]
+    odd = [combined([coefficients[k] for k in (1, 3, 5, 7)], [weight[k][m] for k in (1, 3, 5, 7)]) for m in range(4)]
+    return pick([even[m] + odd[m] for m in range(4)] + [even[m] - odd[m] for m in (3, 2, 1, 0)], index)
+
+
+def three(power, index):
+    """Sum of a value and its two neighbours of eight, mirrored at the ends; pairs are shared."""
+    sums = []
+    for m in range(8):
+        pair, beside = m - m % 2, m - 1 if m % 2 == 0 else m + 1
+        sums.append((power(pair) + power(pair + 1)) + power({-1: 1, 8: 6}.get(beside, beside)))
+    return pick(sums, index)
+
+
+def inverse(value):
+    """1 / value to seven digits."""
+    rough = hl.fast_inverse(value)
+    return rough * (f32(2) - value * rough)
 
 
 class Shrinkage:
-    """Plane q(x, y, c) -> `dealt`(u, j, y, c): blocks of 8x8 every 4 px, shrunk by the energy around each coefficient.
+    """Plane q(x, y, c) -> `dealt`(u, j, r, b, c): blocks of 8x8 every 4 px, shrunk by the energy around each coefficient.
 
     cells(x4, y4, c): noise variance of q over 4x4 px. weight[l, k, c]: 1 / variance of coefficient (k, l) for unit
-    noise. strength[c]: squared threshold. basis[n, k]: the cosine transform, and in row 8 the window.
+    noise. strength[c]: squared threshold.
     """
 
-    def __init__(self, q, cells, weight, strength, basis):
+    def __init__(self, q, cells, weight, strength):
         self.dealt_in = hl.Func("dealt_in")
-        self.dealt_in[u, j, y, c] = q[4 * u + j, y, c]
+        self.dealt_in[u, j, r, b, c] = q[4 * u + j, 4 * b + r, c]
         self.columns = hl.Func("columns")
-        self.columns[u, j, k, b, c] = forward([self.dealt_in[u, j, 4 * b + m, c] for m in range(8)], k, basis)
+        self.columns[u, j, k, b, c] = forward([self.dealt_in[u, j, m % 4, b + m // 4, c] for m in range(8)], k)
         self.block = hl.Func("block")
-        row = [self.columns[u + m // 4, m % 4, k, b, c] for m in range(8)]
-        self.block[u, n, k, b, c] = forward(row, n, basis)
+        self.block[u, n, k, b, c] = forward([self.columns[u + m // 4, m % 4, k, b, c] for m in range(8)], n)
 
         # Energy of three neighbours along the row. The mean is no part of the structure: its neighbour stands for it.
         self.energy = hl.Func("energy")
+        self.weight = hl.Func("weight_of_square")
+        squares = [f32(factor * factor) for factor in FACTOR]
+        self.weight[n, k, c] = weight[n, k, c] * pick(squares, n) * pick(squares, k)
 
         def power(m):
-            index = hl.select((k == 0) & (m == 0), 1, m)
-            return self.block[u, index, k, b, c] * self.block[u, index, k, b, c] * weight[index, k, c]
+            index = hl.select(k == 0, 1, 0) if m == 0 else m
+            value = self.block[u, index, k, b, c]
+            return value * value * self.weight[index, k, c] + f32(TINY)
 
-        self.energy[u, n, k, b, c] = power(mirrored(n - 1)) + power(n) + power(mirrored(n + 1))
+        self.energy[u, n, k, b, c] = three(power, n)
 
         self.threshold = hl.Func("threshold")
         around = cells[u, b, c] + cells[u + 1, b, c] + cells[u, b + 1, c] + cells[u + 1, b + 1, c]
         self.threshold[u, b, c] = around * (strength[c] * f32(9 / 4))
         self.gain = hl.Func("gain")
-        local = total(self.energy[u, n, m, b, c] for m in (mirrored(k - 1), k, mirrored(k + 1))) + f32(TINY)
+        local = three(lambda m: self.energy[u, n, m, b, c], k)
         shrunk = hl.max(f32(1) - self.threshold[u, b, c] * hl.fast_inverse(local), f32(0))
         self.gain[u, n, k, b, c] = hl.select((n == 0) & (k == 0), f32(1), shrunk)
 
@@ -81,44 +133,46 @@ class Shrinkage:
         squares = (self.gain[u, m % 8, m // 8, b, c] * self.gain[u, m % 8, m // 8, b, c] for m in range(64))
         self.trust[u, b, c] = hl.fast_inverse(total(squares))
 
-        # Lines of pixels of the block; place 8 carries the block's trust.
+        # Lines of pixels of the block; place 8 carries its trust.
         self.lines = hl.Func("lines")
-        place = hl.min(n, 7)
-        back = backward([self.gain[u, m, k, b, c] * self.block[u, m, k, b, c] for m in range(8)], place, basis)
-        self.lines[u, n, k, b, c] = self.trust[u, b, c] * hl.select(n == 8, f32(1), back * basis[place, 8])
-        self.joined = hl.Func("joined")
-        self.joined[u, j, k, b, c] = self.lines[u, j, k, b, c] + self.lines[u - 1, j + 4, k, b, c]
+        back = backward([self.gain[u, m, k, b, c] * self.block[u, m, k, b, c] for m in range(8)], hl.min(n, 7))
+        self.lines[u, n, k, b, c] = hl.select(n == 8, self.trust[u, b, c], back)
+        left, right = (pick([f32(w) for w in WINDOW[m : m + 4]], j) for m in (0, 4))
 
+        def joined(places, line):
+            """Overlapping blocks side by side."""
+            here, there = self.lines[u, places[0], line, b, c], self.lines[u - 1, places[1], line, b, c]
+            trusts = self.lines[u, 8, line, b, c] * left, self.lines[u - 1, 8, line, b, c] * right
+            return trusts[0] + trusts[1] if places[0] is places[1] else here * trusts[0] + there * trusts[1]
+
+        self.joined = hl.Func("joined")
+        self.joined[u, j, k, b, c] = joined((j, j + 4), k)
         self.rows = hl.Func("rows")
-        back = backward([self.joined[u, j, m, b, c] for m in range(8)], place, basis) * basis[place, 8]
-        trust = self.lines[u, 8, 0, b, c] * basis[j, 8] + self.lines[u - 1, 8, 0, b, c] * basis[j + 4, 8]
-        self.rows[u, j, n, b, c] = hl.select(n == 8, trust, back)
+        back = backward([self.joined[u, j, m, b, c] for m in range(8)], hl.min(n, 7))
+        self.rows[u, j, n, b, c] = hl.select(n == 8, joined((8, 8), 0) * f32(64), back)
 
         self.dealt = hl.Func("dealt")
-        row, band = y % 4, y / 4
-        pixels = self.rows[u, j, row, band, c] + self.rows[u, j, row + 4, band - 1, c]
-        trust = self.rows[u, j, 8, band, c] * basis[row, 8] + self.rows[u, j, 8, band - 1, c] * basis[row + 4, 8]
-        self.dealt[u, j, y, c] = pixels / trust
+        upper, lower = (pick([f32(w) for w in WINDOW[m : m + 4]], r) for m in (0, 4))
+        pixels = self.rows[u, j, r, b, c] * upper + self.rows[u, j, r + 4, b - 1, c] * lower
+        trusts = self.rows[u, j, 8, b, c] * upper + self.rows[u, j, 8, b - 1, c] * lower
+        self.dealt[u, j, r, b, c] = pixels * inverse(trusts)
 
-    def schedule(self, tile, at, vector):
-        """Everything of a tile inside the second-level cache, everything of a vector of blocks inside the first."""
+    def schedule(self, tile, at, step, vector):
+        """Down a strip four rows at a time: each step makes one row of blocks, and nothing twice.
+
+        What a row of blocks needs lives in the second-level cache, what a vector of blocks needs in the first.
+        """
         # Only the reading of pixels knows of borders; anything else would be compiled once for each of them.
-        everything = (
-            (d := self.dealt),
-            self.rows,
-            self.columns,
-            self.lines,
-            self.joined,
-            self.block,
-            self.energy,
-            self.gain,
-        )
-        for func in (*everything, self.trust, self.threshold, tile):
+        sliding = self.dealt_in, self.rows, self.dealt
+        of_vector = self.block, self.energy, self.gain, self.threshold, self.trust
+        for func in (*sliding, *of_vector, self.columns, self.lines, self.joined, tile):
             func.never_partition_all()
-        self.dealt_in.compute_at(tile, at).reorder(c, j, u, y).unroll(j).vectorize(u, vector)
-        d.compute_at(tile, at).align_bounds(y, 4).split(y, yb, yr, 4).reorder(yr, j, u, yb, c).unroll(yr).unroll(j)
-        d.vectorize(u, vector)
-        self.rows.compute_at(d, c).reorder(n, j, u, b, c).unroll(n).unroll(j).vectorize(u, vector)
+        for func, n_kept in zip(sliding, (8, 4, 4), strict=True):
+            func.store_at(tile, at).compute_at(tile, step).fold_storage(b, n_kept)
+        self.weight.compute_root().bound(n, 0, 8).bound(k, 0, 8).unroll(n).unroll(k)
+        self.dealt_in.bound(j, 0, 4).bound(r, 0, 4).reorder(c, j, u, r, b).unroll(j).vectorize(u, vector)
+        self.dealt.bound(j, 0, 4).bound(r, 0, 4).reorder(r, j, u, b, c).unroll(r).unroll(j).vectorize(u, vector)
+        self.rows.reorder(n, j, u, b, c).unroll(n).unroll(j).vectorize(u, vector)
         self.lines.bound(n, 0, 9).bound(k, 0, 8)
         self.columns.bound(k, 0, 8).bound(j, 0, 4)
         self.joined.bound(k, 0, 8).bound(j, 0, 4)
@@ -132,24 +186,23 @@ class Shrinkage:
             func.bound(n, 0, 8).bound(k, 0, 8).compute_at(self.lines, xo).reorder(n, k, u, b, c).unroll(n).unroll(
                 k
             ).vectorize(u, vector)
-        self.trust.compute_at(self.lines, xo).vectorize(u, vector)
         self.threshold.compute_at(self.lines, xo).vectorize(u, vector)
+        self.trust.compute_at(self.lines, xo).vectorize(u, vector)
         return self
-
-
-def pick(values, index):
-    """values[index] for an index that is unrolled: a chain of selects that folds away."""
-    chosen = values[-1]
-    for m in range(len(values) - 2, -1, -1):
-        chosen = hl.select(index == m, values[m], chosen)
-    return chosen
 
 
 def to_root(value, offset, root):
     """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
     knee = f32(-0.75) * offset
-    straight = f32(0.5) * root + (value - knee) / root
+    straight = f32(0.5) * root + (value - knee) * (f32(1) / root)
     return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
+
+
+def is_rgb(buffer):
+    """Tells the compiler that a picture is [H, W, 3] without gaps: whole vectors are read and written then."""
+    for n, stride in enumerate((1, 3)):
+        buffer.dim(n).set_stride(stride)
+    buffer.dim(0).set_bounds(0, 3)
 
 
 def from_root(t, offset, root):
@@ -172,26 +225,45 @@ def from_q(q):
     return luminance + red_blue + magenta, luminance - 2 * magenta, luminance - red_blue + magenta
 
 
+def bordered(name, planes):
+    """Planes beyond whose borders the nearest value stands, copied into the tile: vectors read on without a clamp."""
+    func = hl.Func(name)
+    func[x, y, c] = hl.BoundaryConditions.repeat_edge(planes)[x, y, c]
+    return func
+
+
 def raised(dealt, coarse):
     """`dealt` with its coarse part replaced: dealt + enlarged(coarse - halved(dealt))."""
     change = hl.Func("change")
-    # Half-size columns are dealt out by two: X = 2 u + j.
-    mean = (
-        dealt[u, 2 * j, 2 * y, c]
-        + dealt[u, 2 * j + 1, 2 * y, c]
-        + dealt[u, 2 * j, 2 * y + 1, c]
-        + dealt[u, 2 * j + 1, 2 * y + 1, c]
-    )
-    change[u, j, y, c] = coarse[2 * u + j, y, c] - mean * f32(0.25)
-    # Of the four columns the outer two lie towards the neighbouring pairs.
+    # At half size a block's step is two columns and two rows.
+    mean = total(dealt[u, 2 * j + m % 2, 2 * r + m // 2, b, c] for m in range(4))
+    change[u, j, r, b, c] = coarse[2 * u + j, 2 * b + r, c] - mean * f32(0.25)
+    # Of the four columns the outer two lie towards the neighbouring pairs; of the rows too.
+    towards = [-1, 0, 0, 1]
+    beyond = [1, 1, 0, 0]
     wide = hl.Func("wide")
-    towards = hl.select(j == 0, -1, hl.select(j == 3, 1, 0))
-    beyond = change[u + towards, hl.select((j == 0) | (j == 1), 1, 0), y, c]
-    wide[u, j, y, c] = change[u, j / 2, y, c] * f32(0.75) + beyond * f32(0.25)
+    other = change[u + pick(towards, j), pick(beyond, j), r, b, c]
+    wide[u, j, r, b, c] = change[u, j / 2, r, b, c] * f32(0.75) + other * f32(0.25)
     result = hl.Func("raised")
-    beyond = y / 2 - 1 + 2 * (y % 2)
-    result[u, j, y, c] = dealt[u, j, y, c] + wide[u, j, y / 2, c] * f32(0.75) + wide[u, j, beyond, c] * f32(0.25)
+    other = wide[u, j, pick(beyond, r), b + pick(towards, r), c]
+    result[u, j, r, b, c] = dealt[u, j, r, b, c] + (wide[u, j, r / 2, b, c] * f32(0.75) + other * f32(0.25))
     return result, change, wide
+
+
+def strips(out, x_axis, y_axis):
+    """Cuts the output into strips of TILE_STEPS steps of four rows, which its number of rows is a multiple of."""
+    width, height = (out.output_buffer().dim(n) for n in (x_axis, y_axis))
+    width.set_min(0)
+    height.set_bounds(0, height.extent() / 4 * 4)
+    out.split(x, xo, xi, TILE_WIDTH, hl.TailStrategy.GuardWithIf).split(y, yb, yr, 4, hl.TailStrategy.RoundUp)
+    out.split(yb, yo, yi, hl.min(TILE_STEPS, height.extent() / 4), hl.TailStrategy.ShiftInwards)
+
+
+def slide(funcs, vector, tile, at, step):
+    """Schedule of `change` and `wide` beside Shrinkage.schedule."""
+    for func, n_columns in zip(funcs, (2, 4), strict=True):
+        func.never_partition_all().store_at(tile, at).compute_at(tile, step).fold_storage(b, 4).bound(j, 0, n_columns).bound(r, 0, 2)
+        func.reorder(j, r, u, b, c).unroll(j).unroll(r).vectorize(u, vector)
 
 
 @hl.generator(name="denoise_prepare")
@@ -213,6 +285,7 @@ class DenoisePrepare:
     def generate(self):
         g = self
         root = hl.sqrt(g.offset)
+        is_rgb(g.rgb)
         per_frame = hl.BoundaryConditions.repeat_edge(g.per_frame)
         width, height = g.rgb.dim(1).extent(), g.rgb.dim(2).extent()
         balance = [g.balance[n] for n in range(3)]
@@ -305,8 +378,8 @@ class DenoiseHalve:
         g.out.vectorize(x, self.natural_vector_size(hl.Float(32)), guard).parallel(y, 64, guard)
 
 
-# Pixels of a tile. Its columns and two neighbours to each side make whole vectors of blocks.
-TILE_WIDTH, TILE_HEIGHT = 240, 64
+# Pixels across a strip, and steps of four rows down it. Its columns and two neighbours to each side make whole vectors.
+TILE_WIDTH, TILE_STEPS = 240, 64
 
 
 @hl.generator(name="denoise_scale")
@@ -319,35 +392,33 @@ class DenoiseScale:
     cells = hl.InputBuffer(hl.Float(32), 3)
     weight = hl.InputBuffer(hl.Float(32), 3)
     strength = hl.InputBuffer(hl.Float(32), 1)
-    basis = hl.InputBuffer(hl.Float(32), 2)
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
         q = hl.BoundaryConditions.mirror_image(g.parts)
-        cells = hl.BoundaryConditions.repeat_edge(g.cells)
-        coarse = hl.BoundaryConditions.repeat_edge(g.coarse)
+        cells, coarse = bordered("cells_in", g.cells), bordered("coarse_in", g.coarse)
         vector = self.natural_vector_size(hl.Float(32))
-        shrink = Shrinkage(q, cells, g.weight, g.strength, g.basis)
+        shrink = Shrinkage(q, cells, g.weight, g.strength)
         result, change, wide = raised(shrink.dealt, coarse)
-        g.out[x, y, c] = result[x / 4, x % 4, y, c]
+        g.out[x, y, c] = result[x / 4, x % 4, y % 4, y / 4, c]
 
         guard = hl.TailStrategy.GuardWithIf
-        g.out.split(x, xo, xi, TILE_WIDTH, guard).split(y, yo, yi, TILE_HEIGHT, guard).reorder(xi, yi, c, xo, yo)
-        g.out.vectorize(xi, vector, guard).parallel(yo)
-        shrink.schedule(g.out, c, vector)
-        for func in (change, wide, result):
-            func.never_partition_all()
-        change.compute_at(g.out, c).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
-        wide.compute_at(g.out, c).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
-        result.reorder_storage(j, u, y, c)
-        result.compute_at(g.out, yi).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
+        strips(g.out, 0, 1)
+        g.out.reorder(xi, yr, yi, c, xo, yo).vectorize(xi, vector, guard).parallel(yo)
+        shrink.schedule(g.out, c, yi, vector)
+        cells.compute_at(g.out, c).vectorize(x, vector)
+        coarse.compute_at(g.out, c).vectorize(x, vector)
+        slide((change, wide), vector, g.out, c, yi)
+        result.never_partition_all().compute_at(g.out, yi).reorder_storage(j, u, r, b, c).bound(j, 0, 4).bound(r, 0, 4)
+        result.reorder(j, r, u, b, c).unroll(j).unroll(r).vectorize(u, vector)
 
 
 @hl.generator(name="denoise_finest")
 class DenoiseFinest:
     """The finest scale and the way back to light: camera RGB [H, W, 3], white balance [3], offset, half-size result
-    [3, ceil(H/2), ceil(W/2)], noise in cells, weights, squared strengths, first row that is wanted
+    [3, ceil(H/2), ceil(W/2)], noise in cells, weights, squared strengths, a sixteenth of the first row
+    that is wanted
     -> camera RGB of the rows wanted [h, W, 3]."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
@@ -357,61 +428,59 @@ class DenoiseFinest:
     cells = hl.InputBuffer(hl.Float(32), 3)
     weight = hl.InputBuffer(hl.Float(32), 3)
     strength = hl.InputBuffer(hl.Float(32), 1)
-    basis = hl.InputBuffer(hl.Float(32), 2)
     first_row = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
         root = hl.sqrt(g.offset)
+        is_rgb(g.rgb)
+        is_rgb(g.out.output_buffer())
         balance = [g.balance[n] for n in range(3)]
         light = hl.BoundaryConditions.mirror_image(g.rgb, [(hl.Expr(), hl.Expr()), *self.bounds()])
         roots = hl.Func("roots")
         roots[x, y, c] = to_root(light[c, x, y] * g.balance[c], g.offset, root)
         q = hl.Func("q")
         q[x, y, c] = pick(parts_of([roots[x, y, m] for m in range(3)]), c)
-        cells = hl.BoundaryConditions.repeat_edge(g.cells)
-        coarse = hl.BoundaryConditions.repeat_edge(g.coarse)
+        cells, coarse = bordered("cells_in", g.cells), bordered("coarse_in", g.coarse)
         vector = self.natural_vector_size(hl.Float(32))
-        shrink = Shrinkage(q, cells, g.weight, g.strength, g.basis)
+        shrink = Shrinkage(q, cells, g.weight, g.strength)
         result, change, wide = raised(shrink.dealt, coarse)
-        final = hl.Func("final")
-        denoised = from_q([hl.f32(result[u, j, y, m]) for m in range(3)])
         # E[t^2] = E[t]^2 + var(t): what was taken away as noise is given back as light. Never more than noise can be.
-        lost = hl.Func("lost")
-        rest = [shrink.dealt_in[u, m % 4, 4 * b + m // 4, c] - result[u, m % 4, 4 * b + m // 4, c] for m in range(16)]
-        lost[u, b, c] = hl.min(total(r * r for r in rest) * f32(1 / 16), 2 * cells[u, b, c])
-        # Shared out by the variance of each channel: green from the sums of the parts, red and blue by their gains.
-        of_sum, of_ends = hl.f32(cells[u, y / 4, 0]) * 3, hl.f32(cells[u, y / 4, 1]) * 2
-        share = total(hl.f32(lost[u, y / 4, m]) for m in range(3)) / (of_sum + f32(TINY))
-        ends = share * of_ends / (balance[0] + balance[2])
-        added = ends * balance[0], share * hl.max(of_sum - of_ends, f32(0)), ends * balance[2]
-        values = []
+        lost = []
         for n in range(3):
-            t = denoised[n]
-            values.append((from_root(t, g.offset, root) + added[n]) / balance[n])
-        final[u, j, y] = hl.Tuple(values)
-        entry = final[x / 4, x % 4, y + g.first_row]
-        g.out[c, x, y] = pick([entry[m] for m in range(3)], c)
+            rest = [shrink.dealt_in[u, m % 4, m // 4, b, n] - result[u, m % 4, m // 4, b, n] for m in range(16)]
+            lost.append(hl.min(total(a * a for a in rest) * f32(1 / 16), 2 * cells[u, b, n]))
+        # Shared out by the variance of each channel: green from the sums of the parts, red and blue by their gains.
+        of_sum, of_ends = cells[u, b, 0] * 3, cells[u, b, 1] * 2
+        share = total(lost) / (of_sum + f32(TINY))
+        ends = share * of_ends * (f32(1) / (balance[0] + balance[2]))
+        # Less the root's offset.
+        added = hl.Func("added")
+        added[u, b, c] = pick([ends, share * hl.max(of_sum - of_ends, f32(0)) / balance[1], ends], c) - g.offset / g.balance[c]
+        final = hl.Func("final")
+        denoised = pick(from_q([result[u, j, r, b, m] for m in range(3)]), c)
+        final[u, j, r, b, c] = from_root(denoised, f32(0), root) * (f32(1) / g.balance[c]) + added[u, b, c]
+        g.out[c, x, y] = final[x / 4, x % 4, y % 4, y / 4 + 4 * g.first_row, c]
 
         guard = hl.TailStrategy.GuardWithIf
-        g.out.bound(c, 0, 3)
-        g.out.split(x, xo, xi, TILE_WIDTH, guard).split(y, yo, yi, TILE_HEIGHT, guard).reorder(c, xi, yi, xo, yo)
-        g.out.vectorize(xi, vector, guard).unroll(c).parallel(yo)
-        shrink.schedule(g.out, xo, vector)
+        strips(g.out, 1, 2)
+        g.out.reorder(c, xi, yr, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).parallel(yo)
+        shrink.schedule(g.out, xo, yi, vector)
         shrink.dealt_in.bound(c, 0, 3).unroll(c).never_partition_all()
         # Pixels are read in their order, and dealt out from the first-level cache.
-        roots.compute_at(shrink.dealt_in, y).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
-        final.reorder_storage(j, u, y)
-        for func in (change, wide, result):
+        roots.compute_at(shrink.dealt_in, r).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
+        cells.compute_at(g.out, xo).vectorize(x, vector)
+        coarse.compute_at(g.out, xo).vectorize(x, vector)
+        slide((change, wide), vector, g.out, xo, yi)
+        for func in (result, added, final):
             func.never_partition_all()
-        change.compute_at(g.out, xo).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
-        wide.compute_at(g.out, xo).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
-        result.compute_at(g.out, xo).reorder(j, u, y, c).unroll(j).vectorize(u, vector)
-        lost.never_partition_all()
-        lost.compute_at(g.out, xo).vectorize(u, vector)
-        final.never_partition_all()
-        final.compute_at(g.out, yi).reorder(j, u, y).unroll(j).vectorize(u, vector)
+        for func in (result, final):
+            func.bound(j, 0, 4).bound(r, 0, 4)
+        result.compute_at(g.out, yi).reorder(j, r, u, b, c).unroll(j).unroll(r).vectorize(u, vector)
+        added.compute_at(g.out, yi).reorder(c, u, b).bound(c, 0, 3).unroll(c).vectorize(u, vector)
+        final.reorder_storage(j, u, r, b, c).bound(c, 0, 3)
+        final.compute_at(g.out, yi).reorder(j, c, u, r, b).unroll(c).unroll(j).vectorize(u, vector)
 
     def bounds(self):
         """Range of columns and rows of the input."""
