@@ -92,9 +92,10 @@ def test_preparation(shape):
     np.testing.assert_allclose(half, np.moveaxis(four / 4, 2, 0), atol=1e-5)
 
     rows, columns = cells.shape[1:]
-    whole = np.pad(rgb, ((0, 4 * rows - shape[0]), (0, 4 * columns - shape[1]), (0, 0)), "edge")
-    light = np.maximum(whole.reshape(rows, 4, columns, 4, 3).mean((1, 3)), 0)
+    whole = np.pad(half, ((0, 0), (0, 2 * rows - half.shape[1]), (0, 2 * columns - half.shape[2])), "edge")
+    t = np.moveaxis(whole.reshape(3, rows, 2, columns, 2).mean((2, 4)), 0, 2) @ reference.PARTS
+    light = np.maximum(reference.from_root(t, OFFSET), 0)
     g = sample_gain_grid(gain, 4 * np.arange(rows) + 2.5, 4 * np.arange(columns) + 2.5)
-    of_light = (np.array(frame.noise.alpha) * g * light + np.array(frame.noise.beta) * g * g) / 2.5
-    of_root = BALANCE**2 * of_light / (4 * (BALANCE * light + OFFSET))
+    of_light = (np.array(frame.noise.alpha) * g * light / BALANCE + np.array(frame.noise.beta) * g * g) / 2.5
+    of_root = BALANCE**2 * of_light / (4 * (light + OFFSET))
     np.testing.assert_allclose(cells, np.moveaxis(of_root @ (reference.PARTS**2).T, 2, 0), rtol=1e-3)

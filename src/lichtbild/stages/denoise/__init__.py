@@ -162,19 +162,9 @@ def prepare(frame: Frame, rgb: Floats, balance: Floats, offset: float, usual_sha
         gain = np.repeat(gain, 3, 2)
     half = memory.empty((3, -(-height // 2), -(-width // 2)))
     cells = memory.empty((3, -(-height // 4), -(-width // 4)))
-    per_frame = one_over_frames(frame, usual_share)
-    native.call(
-        "denoise_prepare",
-        rgb,
-        balance,
-        alpha,
-        beta,
-        offset,
-        np.ascontiguousarray(gain, np.float32),
-        per_frame,
-        half,
-        cells,
-    )
+    share = one_over_frames(frame, usual_share)
+    native.call("denoise_prepare", rgb, balance, offset, half)
+    native.call("denoise_cells", half, balance, alpha, beta, offset, np.ascontiguousarray(gain), share, cells)
     return half, cells
 
 

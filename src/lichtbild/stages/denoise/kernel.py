@@ -92,6 +92,11 @@ def inverse(value):
     return rough * (f32(2) - value * rough)
 
 
+def picture_bounds(rgb):
+    """Range of columns and rows of a picture [H, W, 3]."""
+    return [(hl.Expr(0), rgb.dim(n).extent()) for n in (1, 2)]
+
+
 class Shrinkage:
     """Plane q(x, y, c) -> `dealt`(u, j, r, b, c): blocks of 8x8 every 4 px, shrunk by the energy around each coefficient.
 
@@ -262,76 +267,87 @@ def strips(out, x_axis, y_axis):
 def slide(funcs, vector, tile, at, step):
     """Schedule of `change` and `wide` beside Shrinkage.schedule."""
     for func, n_columns in zip(funcs, (2, 4), strict=True):
-        func.never_partition_all().store_at(tile, at).compute_at(tile, step).fold_storage(b, 4).bound(j, 0, n_columns).bound(r, 0, 2)
+        func.never_partition_all().store_at(tile, at).compute_at(tile, step).fold_storage(b, 4).bound(
+            j, 0, n_columns
+        ).bound(r, 0, 2)
         func.reorder(j, r, u, b, c).unroll(j).unroll(r).vectorize(u, vector)
 
 
 @hl.generator(name="denoise_prepare")
 class DenoisePrepare:
-    """Camera RGB float32 [H, W, 3], white balance, alpha, beta [3], offset, gain grid [gh, gw, 3], 1 / frames of
-    4x4 px cells [ceil(H/4), ceil(W/4)] -> half-size parts [3, ceil(H/2), ceil(W/2)] and noise variance of the parts in
-    cells [3, ceil(H/4), ceil(W/4)]."""
+    """Camera RGB float32 [H, W, 3], white balance, offset -> half-size parts [3, ceil(H/2), ceil(W/2)]."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
+    balance = hl.InputBuffer(hl.Float(32), 1)
+    offset = hl.InputScalar(hl.Float(32))
+    half = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        is_rgb(g.rgb)
+        root = hl.sqrt(g.offset)
+        light = hl.BoundaryConditions.repeat_edge(g.rgb, [(hl.Expr(), hl.Expr()), *picture_bounds(g.rgb)])
+        roots = hl.Func("roots")
+        roots[x, y, c] = to_root(light[c, x, y] * g.balance[c], g.offset, root)
+        above = hl.Func("above")
+        above[x, y, c] = roots[x, 2 * y, c] + roots[x, 2 * y + 1, c]
+        q = parts_of([(above[2 * x, y, n] + above[2 * x + 1, y, n]) * f32(0.25) for n in range(3)])
+        g.half[x, y, c] = pick(q, c)
+
+        # A row after the other, read in the order of its pixels.
+        vector = self.natural_vector_size(hl.Float(32))
+        guard = hl.TailStrategy.GuardWithIf
+        g.half.bound(c, 0, 3)
+        g.half.output_buffer().dim(2).set_bounds(0, 3)
+        g.half.split(y, yo, yi, 32, guard).reorder(x, c, yi, yo).parallel(yo)
+        g.half.vectorize(x, vector, guard).never_partition_all()
+        above.compute_at(g.half, yi).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
+
+
+@hl.generator(name="denoise_cells")
+class DenoiseCells:
+    """Half-size parts [3, h, w], white balance, alpha, beta [3], offset, gain grid [gh, gw, 3], 1 / frames of 4x4 px
+    cells [ceil(h/2), ceil(w/2)] -> noise variance of the parts in cells [3, ceil(h/2), ceil(w/2)]."""
+
+    half = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     alpha = hl.InputBuffer(hl.Float(32), 1)
     beta = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
     gain = hl.InputBuffer(hl.Float(32), 3)
     per_frame = hl.InputBuffer(hl.Float(32), 2)
-    half = hl.OutputBuffer(hl.Float(32), 3)
     cells = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        root = hl.sqrt(g.offset)
-        is_rgb(g.rgb)
-        per_frame = hl.BoundaryConditions.repeat_edge(g.per_frame)
-        width, height = g.rgb.dim(1).extent(), g.rgb.dim(2).extent()
-        balance = [g.balance[n] for n in range(3)]
-
-        def at(n, px, py):
-            return g.rgb[n, hl.clamp(px, 0, width - 1), hl.clamp(py, 0, height - 1)]
-
-        q = hl.Func("q")
-        q[x, y] = hl.Tuple(parts_of([to_root(at(n, x, y) * balance[n], g.offset, root) for n in range(3)]))
-        means = hl.Func("means")
-        four = [q[2 * x + n % 2, 2 * y + n // 2] for n in range(4)]
-        means[x, y] = hl.Tuple([(four[0][n] + four[1][n] + four[2][n] + four[3][n]) * f32(0.25) for n in range(3)])
-        whole = means[x, y]
-        g.half[x, y, c] = hl.select(c == 0, whole[0], hl.select(c == 1, whole[1], whole[2]))
-
-        # Noise of the root from the cell's mean light: var(t) = balance^2 var(s) / (4 (balance s + offset)).
-        cell = hl.Func("cell")
-        light = hl.Func("light")
-        light[x, y, c] = f32(0)
-        within = hl.RDom([(0, 4), (0, 4)])
-        light[x, y, c] += at(c, 4 * x + within.x, 4 * y + within.y)
+        half = hl.BoundaryConditions.repeat_edge(g.half)
+        mean = hl.Func("mean")
+        mean[x, y, c] = total(half[2 * x + n % 2, 2 * y + n // 2, c] for n in range(4)) * f32(0.25)
+        # The gain between its nodes along the row, once for a row of cells.
+        across, down = (g.gain.dim(n).extent() for n in (1, 2))
+        gains = hl.Func("gains")
+        gains[x, y, c] = gain_at(g.gain, 4 * x + 2, 4 * y + 2, c, across, down)
+        # Noise of the root from the cell's light: var(t) = balance^2 var(s) / (4 (balance s + offset)).
         variances = []
-        for n in range(3):
-            s = hl.max(light[x, y, n] * f32(1 / 16), f32(0))
-            spatial = gain_at(g.gain, 4 * x + 2, 4 * y + 2, n, g.gain.dim(1).extent(), g.gain.dim(2).extent())
-            of_light = spatial * (g.alpha[n] * s + g.beta[n] * spatial) * per_frame[x, y]
-            variances.append(balance[n] * balance[n] * of_light / (4 * (balance[n] * s + g.offset)))
-        r, gr, bl = variances
-        cell[x, y] = hl.Tuple([(r + gr + bl) * f32(1 / 3), (r + bl) * f32(0.5), (r + 4 * gr + bl) * f32(1 / 6)])
-        whole = cell[x, y]
-        g.cells[x, y, c] = hl.select(c == 0, whole[0], hl.select(c == 1, whole[1], whole[2]))
+        for n, t in enumerate(from_q([mean[x, y, n] for n in range(3)])):
+            light = hl.max(from_root(t, g.offset, hl.sqrt(g.offset)), f32(0))
+            spatial = gains[x, y, n]
+            of_light = spatial * (g.alpha[n] * (light / g.balance[n]) + g.beta[n] * spatial)
+            variances.append(g.balance[n] * g.balance[n] * of_light / (4 * (light + g.offset)))
+        red, green, blue = variances
+        parts = [(red + green + blue) * f32(1 / 3), (red + blue) * f32(0.5), (red + 4 * green + blue) * f32(1 / 6)]
+        g.cells[x, y, c] = pick(parts, c) * g.per_frame[x, y]
 
-        # Two sums of whole pixels: read once, in bands of rows.
         vector = self.natural_vector_size(hl.Float(32))
         guard = hl.TailStrategy.GuardWithIf
-        for out, func, rows in ((g.half, means, 32), (g.cells, cell, 16)):
-            out.output_buffer().dim(2).set_bounds(0, 3)
-            out.split(x, xo, xi, 4 * vector, guard).split(y, yo, yi, rows, guard).reorder(xi, c, xo, yi, yo).parallel(
-                yo
-            )
-            out.vectorize(xi, vector, guard).unroll(c)
-            func.compute_at(out, xo).vectorize(x, vector)
-            for each in (out, func):
-                each.never_partition_all()
-        light.compute_at(g.cells, xo).vectorize(x, vector).never_partition_all()
-        light.update(0).reorder(within.x, within.y, x, y, c).vectorize(x, vector).never_partition_all()
+        g.cells.bound(c, 0, 3)
+        g.cells.output_buffer().dim(2).set_bounds(0, 3)
+        g.cells.split(y, yo, yi, 16, guard).reorder(c, x, yi, yo).parallel(yo).unroll(c)
+        g.cells.vectorize(x, vector, guard).never_partition_all()
+        mean.compute_at(g.cells, yi).vectorize(x, vector)
+        gains.compute_at(g.cells, yi).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(
+            x, vector
+        ).never_partition_all()
 
 
 @hl.generator(name="denoise_frames")
@@ -379,7 +395,7 @@ class DenoiseHalve:
 
 
 # Pixels across a strip, and steps of four rows down it. Its columns and two neighbours to each side make whole vectors.
-TILE_WIDTH, TILE_STEPS = 240, 64
+TILE_WIDTH, TILE_STEPS = 496, 64
 
 
 @hl.generator(name="denoise_scale")
@@ -396,7 +412,8 @@ class DenoiseScale:
 
     def generate(self):
         g = self
-        q = hl.BoundaryConditions.mirror_image(g.parts)
+        q = hl.Func("row")
+        q[x, y, c] = hl.BoundaryConditions.mirror_image(g.parts)[x, y, c]
         cells, coarse = bordered("cells_in", g.cells), bordered("coarse_in", g.coarse)
         vector = self.natural_vector_size(hl.Float(32))
         shrink = Shrinkage(q, cells, g.weight, g.strength)
@@ -407,6 +424,8 @@ class DenoiseScale:
         strips(g.out, 0, 1)
         g.out.reorder(xi, yr, yi, c, xo, yo).vectorize(xi, vector, guard).parallel(yo)
         shrink.schedule(g.out, c, yi, vector)
+        # Pixels are read in their order, and dealt out from the first-level cache.
+        q.compute_at(shrink.dealt_in, r).vectorize(x, vector)
         cells.compute_at(g.out, c).vectorize(x, vector)
         coarse.compute_at(g.out, c).vectorize(x, vector)
         slide((change, wide), vector, g.out, c, yi)
@@ -437,7 +456,7 @@ class DenoiseFinest:
         is_rgb(g.rgb)
         is_rgb(g.out.output_buffer())
         balance = [g.balance[n] for n in range(3)]
-        light = hl.BoundaryConditions.mirror_image(g.rgb, [(hl.Expr(), hl.Expr()), *self.bounds()])
+        light = hl.BoundaryConditions.mirror_image(g.rgb, [(hl.Expr(), hl.Expr()), *picture_bounds(g.rgb)])
         roots = hl.Func("roots")
         roots[x, y, c] = to_root(light[c, x, y] * g.balance[c], g.offset, root)
         q = hl.Func("q")
@@ -457,7 +476,9 @@ class DenoiseFinest:
         ends = share * of_ends * (f32(1) / (balance[0] + balance[2]))
         # Less the root's offset.
         added = hl.Func("added")
-        added[u, b, c] = pick([ends, share * hl.max(of_sum - of_ends, f32(0)) / balance[1], ends], c) - g.offset / g.balance[c]
+        added[u, b, c] = (
+            pick([ends, share * hl.max(of_sum - of_ends, f32(0)) / balance[1], ends], c) - g.offset / g.balance[c]
+        )
         final = hl.Func("final")
         denoised = pick(from_q([result[u, j, r, b, m] for m in range(3)]), c)
         final[u, j, r, b, c] = from_root(denoised, f32(0), root) * (f32(1) / g.balance[c]) + added[u, b, c]
@@ -481,10 +502,6 @@ class DenoiseFinest:
         added.compute_at(g.out, yi).reorder(c, u, b).bound(c, 0, 3).unroll(c).vectorize(u, vector)
         final.reorder_storage(j, u, r, b, c).bound(c, 0, 3)
         final.compute_at(g.out, yi).reorder(j, c, u, r, b).unroll(c).unroll(j).vectorize(u, vector)
-
-    def bounds(self):
-        """Range of columns and rows of the input."""
-        return [(hl.Expr(0), self.rgb.dim(n).extent()) for n in (1, 2)]
 
 
 if __name__ == "__main__":

@@ -92,9 +92,7 @@ def denoise_frames(n_frames: Floats, usual: float, limit: float, out: Floats) ->
     out[...] = mean * np.clip(np.sqrt(mean / usual), 1, limit)
 
 
-def denoise_scale(
-    parts: Floats, coarse: Floats, cells: Floats, weight: Floats, strength: Floats, out: Floats
-) -> None:
+def denoise_scale(parts: Floats, coarse: Floats, cells: Floats, weight: Floats, strength: Floats, out: Floats) -> None:
     """One coarser scale; arguments as of the kernel (float32, [3, H, W] and the like)."""
     for c in range(3):
         dealt, rim = shrink(parts[c].astype(np.float64), cells[c], weight[c], float(strength[c]))
