@@ -96,7 +96,7 @@ def denoise_scale(parts: Floats, coarse: Floats, cells: Floats, weight: Floats, 
     """One coarser scale; arguments as of the kernel (float32, [3, H, W] and the like)."""
     for c in range(3):
         dealt, rim = shrink(parts[c].astype(np.float64), cells[c], weight[c], float(strength[c]))
-        out[c] = raised(dealt, rim, coarse[c], *out.shape[1:])
+        out[c] = raised(dealt, rim, coarse[c, : -(-parts.shape[1] // 2)], *out.shape[1:])
 
 
 def denoise_finest(
@@ -112,7 +112,7 @@ def denoise_finest(
         dealt, rim = shrink(q[c], cells[c], weight[c], float(strength[c]))
         # Whole cells of 4x4 px, beyond the border too.
         size = cells.shape[1] * STEP, cells.shape[2] * STEP
-        whole = raised(dealt, rim, coarse[c], *size)
+        whole = raised(dealt, rim, coarse[c, : -(-height // 2)], *size)
         rest = np.pad(q[c], ((0, size[0] - height), (0, size[1] - width)), "symmetric") - whole
         removed = (rest**2).reshape(size[0] // STEP, STEP, size[1] // STEP, STEP).mean((1, 3))
         result[c] = whole[:height, :width]
