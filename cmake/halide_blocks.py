@@ -1,4 +1,4 @@
-"""Shrinkage of overlapping 8x8 cosine blocks, as a piece of a kernel (src/lichtbild/stages/denoise). Never imported later.
+"""Shrinkage of overlapping 8x8 cosine blocks, a piece of a kernel (src/lichtbild/stages/denoise). Not for run time.
 
 Pixels are dealt out by their place in the lattice of blocks, x = 4 u + j and y = 4 b + r.
 """

@@ -1,7 +1,7 @@
 """Denoising by sliding 8x8 cosine transforms over three scales: README.md has the idea, reference.py the NumPy twin.
 
 Pixels are dealt out by their place in the lattice of blocks, x = 4 u + j and y = 4 b + r, so that neighbouring blocks
-lie side by side in memory and every step of the transform is plain arithmetic on whole vectors (cmake/halide_blocks.py).
+lie side by side in memory and every step of the transform is plain arithmetic on vectors (cmake/halide_blocks.py).
 """
 
 import halide as hl
