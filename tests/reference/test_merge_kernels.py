@@ -108,7 +108,7 @@ def gather_arguments(rng, shape, shift):
     filled, tiles = -(-shape[1] // 16) * 16, tuple(-(-n // 32) for n in shape)
     trust = rng.integers(0, 256, (-(-shape[0] // 2), filled // 2)).astype(np.uint8)
     first = rng.random((shape[0] + 2, 3, filled + 2), np.float32)
-    return trust, smooth_flow(rng, tiles, shift), 0, first
+    return trust, smooth_flow(rng, tiles, shift), first
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -120,7 +120,7 @@ def test_gathering_a_mosaic(shape, shift):
     sums = rng.random((shape[0], 6, shape[1]), np.float32)
     for phase in PHASES:
         for clip in (np.inf, 0.8):
-            arguments = (mosaic, shape[1], shape[0], *guide, *phase, 0.25, 0.7, clip, sums)
+            arguments = (mosaic, shape[1], shape[0], *guide, *phase, 0.25, 0.7, clip, 0, sums)
             fast, clear = both("merge_gather_mosaic", arguments, sums.shape)
             # Offsets of up to 2 px weigh up to 6 in the parabolas; positions of 100 px are exact to 1e-5. Where a
             # middle lies on a pixel but for rounding, sixteen pixels may take the next samples.
@@ -131,15 +131,15 @@ def test_gathering_a_mosaic(shape, shift):
 def test_a_band_is_gathered_as_in_the_whole():
     rng = np.random.default_rng()
     shape = (102, 150)
-    mosaic, (trust, flow, _, first) = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 5.0)
+    mosaic, (trust, flow, first) = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 5.0)
     sums = np.zeros((shape[0], 6, shape[1]), np.float32)
     whole, bands = np.full_like(sums, np.nan), np.full_like(sums, np.nan)
     arguments = 1, 0, 0.25, 0.7, np.inf
     frame = mosaic, shape[1], shape[0]
-    native.call("merge_gather_mosaic", *frame, trust, flow, 0, first, *arguments, sums, whole)
+    native.call("merge_gather_mosaic", *frame, trust, flow, first, *arguments, 0, sums, whole)
     for top, stop in ((0, 48), (48, 64), (64, 102)):
-        band = trust[top // 2 : -(-stop // 2)], flow, top, first[top : stop + 2]
-        native.call("merge_gather_mosaic", *frame, *band, *arguments, sums[top:stop], bands[top:stop])
+        band = trust[top // 2 : -(-stop // 2)], flow, first[top : stop + 2]
+        native.call("merge_gather_mosaic", *frame, *band, *arguments, top, sums[top:stop], bands[top:stop])
     np.testing.assert_array_equal(whole, bands)
 
 
@@ -148,7 +148,7 @@ def test_gathering_in_place_adds_up():
     shape = (34, 50)
     mosaic, guide = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 1.0)
     sums = np.zeros((shape[0], 6, shape[1]), np.float32)
-    arguments = (mosaic, shape[1], shape[0], *guide, 0, 0, 0.25, 1.0, np.inf)
+    arguments = (mosaic, shape[1], shape[0], *guide, 0, 0, 0.25, 1.0, np.inf, 0)
     apart = np.full_like(sums, np.nan)
     native.call("merge_gather_mosaic", *arguments, sums, apart)
     native.call("merge_gather_mosaic", *arguments, sums, sums)
@@ -162,10 +162,27 @@ def test_gathering_rgb(shape, shift):
     rgb = rng.random((*shape, 3), np.float32).ravel()
     sums = rng.random((shape[0], 4, shape[1]), np.float32)
     for clip in (np.inf, 0.8):
-        arguments = (rgb, shape[1], shape[0], *gather_arguments(rng, shape, shift), 0.25, 0.7, clip, sums)
+        arguments = (rgb, shape[1], shape[0], *gather_arguments(rng, shape, shift), 0.25, 0.7, clip, 0, sums)
         fast, clear = both("merge_gather_rgb", arguments, sums.shape)
         assert np.isclose(fast, clear, atol=1e-4).mean() > 0.98
         assert np.isfinite(fast).all()
+
+
+@pytest.mark.parametrize("shape", [(33, 50), (70, 131)])
+@pytest.mark.parametrize("kind", ["mosaic", "rgb"])
+def test_cells_are_gathered_as_in_the_whole(shape, kind):
+    rng = np.random.default_rng()
+    frame = rng.random((*shape, 3) if kind == "rgb" else shape, np.float32).ravel()
+    n_planes, red = (6, (1, 0)) if kind == "mosaic" else (4, ())
+    common = frame, shape[1], shape[0], *gather_arguments(rng, shape, 5.0), *red, 0.25, 0.7, 0.9
+    whole = both(f"merge_gather_{kind}", (*common, 0, np.zeros((shape[0], n_planes, shape[1]), np.float32)),
+                 (shape[0], n_planes, shape[1]))[0]  # fmt: skip
+    cells = np.ascontiguousarray(np.argwhere(rng.random([-(-n // 16) for n in shape]) < 0.6), np.int32)
+    parts = both(f"merge_gather_{kind}_cells", (*common, cells), (len(cells), 16, n_planes, 16))
+    for (row, column), fast, clear in zip(cells * 16, *parts, strict=True):
+        place = whole[row : row + 16, :, column : column + 16]
+        np.testing.assert_allclose(fast[: place.shape[0], :, : place.shape[2]], place, atol=1e-6)
+        assert np.isclose(fast, clear, atol=1e-4)[: place.shape[0], :, : place.shape[2]].mean() > 0.9
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -28,6 +28,9 @@ MIN_SIZE_PX = 32
 # Pixels of a vector of the gather: rows of the first guess and of trust are filled up to whole ones, and bands of rows
 # begin with a multiple of them.
 _VECTOR_PX = 16
+_CELL_BLOCKS = _VECTOR_PX // 2
+# Part of all cells below which they are gathered one by one.
+_FEW = 0.25
 
 
 @dataclass(frozen=True)
@@ -130,19 +133,30 @@ class Merger:
         )  # fmt: skip
 
     def _gather(self, frame: Frame, trust: U8, flow: F32, weight: float, clip: float) -> None:
-        """Add the rows where there is any trust."""
-        rows = np.nonzero(trust.max(1))[0]
-        if not rows.size:
-            return
-        top = 2 * int(rows[0]) // _VECTOR_PX * _VECTOR_PX
-        bottom = min(2 * int(rows[-1]) + 2, frame.shape[0])
+        """Add the rows where there is any trust; where that is here and there only, those cells."""
+        height, width = frame.shape
         flat = np.ascontiguousarray(frame.pixels).reshape(-1)
         kind, red = ("mosaic", red_of(frame)) if self._is_mosaic else ("rgb", ())
+        how = (*red, 1 / (16 * self.params.kernel_px**2), weight, clip)
+        cells = _cells(trust)
+        if len(cells) < _FEW * trust.size / _CELL_BLOCKS**2:
+            parts = np.empty((len(cells), _VECTOR_PX, self._sums.shape[1], _VECTOR_PX), np.float32)
+            if len(cells):
+                call(f"merge_gather_{kind}_cells", flat, width, height, trust, flow, self._first, *how, cells, parts)
+            for (row, column), part in zip(cells * _VECTOR_PX, parts, strict=True):
+                place = self._sums[row : row + _VECTOR_PX, :, column : column + _VECTOR_PX]
+                place += part[: place.shape[0], :, : place.shape[2]]
+            return
+        top, bottom = _VECTOR_PX * int(cells[0, 0]), min(_VECTOR_PX * (int(cells[-1, 0]) + 1), height)
         sums, first = self._sums[top:bottom], self._first[top : bottom + 2]
-        call(
-            f"merge_gather_{kind}", flat, frame.shape[1], frame.shape[0], trust[top // 2 : -(-bottom // 2)], flow, top,
-            first, *red, 1 / (16 * self.params.kernel_px**2), weight, clip, sums, sums,
-        )  # fmt: skip
+        rows = trust[top // 2 : -(-bottom // 2)]
+        call(f"merge_gather_{kind}", flat, width, height, rows, flow, first, *how, top, sums, sums)
+
+
+def _cells(trust: U8) -> npt.NDArray[np.int32]:
+    """Rows and columns of the cells of 16 x 16 px that have any trust, [n, 2], in order."""
+    rows = np.maximum.reduceat(trust, np.arange(0, trust.shape[0], _CELL_BLOCKS), axis=0)
+    return np.ascontiguousarray(np.argwhere(rows.reshape(len(rows), -1, _CELL_BLOCKS).any(-1)), np.int32)
 
 
 def _in_rows(bands: Iterable[Frame], reference: Frame) -> F32:

@@ -8,7 +8,7 @@ import halide as hl
 from halide_common import off_centre, padded_load, tile_cells
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
-xo, xi, yo, yi = hl.Var("xo"), hl.Var("xi"), hl.Var("yo"), hl.Var("yi")
+xo, xi, yo, yi, n = hl.Var("xo"), hl.Var("xi"), hl.Var("yo"), hl.Var("yi"), hl.Var("n")
 
 LANES = 16  # pixels of a vector: half a tile
 TILE = 32
@@ -21,33 +21,30 @@ class Landing:
     The four samples around it are read side by side for all lanes: their place is that of the vector's middle, and a
     lane that the motion carries away from there (turned by degrees) has offsets a little outside 0 to 1.
 
-    oy, ox: offsets of the two rows and columns of samples from the pixel. trust: weight of the whole.
-    start, row, column: index of sample (0, 0) of lane 0 in the frame, its row, its column.
+    block, row: the vector in the picture. oy, ox: offsets of the two rows and columns of samples from the pixel. trust:
+    weight of the whole. start, sample_row, column: index of sample (0, 0) of lane 0 in the frame, its row, its column.
     """
 
-    def __init__(self, g, width, height):
-        self.width = width
+    def __init__(self, g, block, row, trust):
         self.cells = tile_cells(g.flow, "cells")
-        # The band begins with a whole tile.
-        image_y = y + g.top
-        cell = xo, y // LANES + g.top // LANES
-        u, v = off_centre(xo * LANES + xi, TILE), off_centre(image_y, TILE)
-        ends = off_centre(xo * LANES, TILE), off_centre(xo * LANES + LANES - 1, TILE)
+        cell = block, row // LANES
+        u, v = off_centre(block * LANES + xi, TILE), off_centre(row, TILE)
+        ends = off_centre(block * LANES, TILE), off_centre(block * LANES + LANES - 1, TILE)
         moved, whole = [], []
         for component in (0, 1):
             t = [self.cells[component, cell[0], cell[1]][k] for k in range(4)]
             base, slope = t[0] + v * t[2], t[1] + v * t[3]
             moved.append(base + u * slope)
             whole.append(hl.i32(hl.floor(base + (ends[0] + ends[1]) * hl.f32(0.5) * slope)))
-        self.row = hl.clamp(image_y + whole[0], 0, height - 2)
-        self.column = xo * LANES + whole[1]
-        dy = hl.clamp(moved[0] + hl.f32(image_y - self.row), -1, 2)
+        self.width = g.width
+        self.sample_row = hl.clamp(row + whole[0], 0, g.height - 2)
+        self.column = block * LANES + whole[1]
+        dy = hl.clamp(moved[0] + hl.f32(row - self.sample_row), -1, 2)
         dx = hl.clamp(moved[1] - hl.f32(whole[1]), -1, 2)
         self.oy, self.ox = ([hl.f32(k) - d for k in (0, 1)] for d in (dy, dx))
-        self.start = self.row * width + self.column
+        self.start = self.sample_row * g.width + self.column
         # Only the first and last few pixels of the frame are out of reach.
-        is_whole = (self.start >= 0) & (self.start + width + LANES + 1 <= height * width)
-        trust = g.trust[(xo * LANES + xi) // 2, y // 2]
+        is_whole = (self.start >= 0) & (self.start + g.width + LANES + 1 <= g.height * g.width)
         self.trust = hl.select(is_whole, hl.f32(trust), hl.f32(0)) * (hl.f32(1 / 255) * g.weight)
 
     def weights(self, falloff):
@@ -68,19 +65,19 @@ class Landing:
 
 
 class Guess:
-    """Values of the first guess [h + 2, 3, W + 2] at the offsets from pixel (x, y), by the parabola through three
-    neighbours along each axis."""
+    """Values of the first guess, rows of planes with a border of one pixel, at the offsets from the 16 pixels at
+    `column` and `row` of it, by the parabola through three neighbours along each axis."""
 
-    def __init__(self, first, landing):
+    def __init__(self, first, column, row, landing):
         def parabola(o):
             return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
 
-        self.first = first
+        self.first, self.column, self.row = first, column, row
         self.by_x, self.by_y = ([parabola(o) for o in offsets] for offsets in (landing.ox, landing.oy))
 
     def rows(self, plane):
         """Three rows of a plane at the two columns: [3][2]."""
-        near = [[self.first[xo * LANES + xi + i, plane, y + j] for i in range(3)] for j in range(3)]
+        near = [[self.first[self.column + xi + i, plane, self.row + j] for i in range(3)] for j in range(3)]
         return [[sum(w * v for w, v in zip(by, row, strict=True)) for by in self.by_x] for row in near]
 
     def at(self, rows, j):
@@ -88,116 +85,174 @@ class Guess:
         return [sum(w * row[i] for w, row in zip(self.by_y[j], rows, strict=True)) for i in (0, 1)]
 
 
-def schedule(out, sums, added, landing, n_planes):
-    """`added` to the sums; bands of 16 rows, half a tile, run in parallel."""
+def of_mosaic(g, landing, guess):
+    """What a frame adds to 16 pixels: weight times difference from the guess for R, G, B, then the weights."""
+    wy, wx = landing.weights(g.falloff)
+    # The row of samples decides which of red and blue it holds, for all lanes; lanes take turns with green.
+    on_red = ((landing.sample_row ^ g.red_row) & 1) == 0
+    plane = [hl.select(on_red, 0, 2), hl.select(on_red, 2, 0)]
+    turn = hl.select(on_red, landing.column ^ g.red_column, landing.column ^ g.red_column ^ 1) & 1
+    is_first = (xi & 1) == turn  # whether sample (0, 0) is red or blue
+
+    green_rows = guess.rows(1)
+    value, weight = [[], []], [[], []]
+    for j in (0, 1):
+        green = guess.at(green_rows, j)
+        colour = guess.at(guess.rows(hl.unsafe_promise_clamped(plane[j], hl.i32(0), hl.i32(2))), j)
+        for i in (0, 1):
+            sample = padded_load(g.frame, landing.start + j * g.width + i, xi, g.frame.dim(0).extent())
+            pair = (colour[i], green[i]) if i == j else (green[i], colour[i])
+            k = hl.select(sample < g.clip, landing.trust * wy[j] * wx[i], 0)
+            value[j].append(k * (sample - hl.select(is_first, *pair)))
+            weight[j].append(k)
+
+    def colours(v):
+        ends = [hl.select(is_first, v[0][0], v[0][1]), hl.select(is_first, v[1][1], v[1][0])]
+        green = hl.select(is_first, v[0][1], v[0][0]) + hl.select(is_first, v[1][0], v[1][1])
+        return hl.select(on_red, ends[0], ends[1]), green, hl.select(on_red, ends[1], ends[0])
+
+    return [*colours(value), *colours(weight)]
+
+
+def of_rgb(g, landing, guess):
+    """As `of_mosaic` for a frame of RGB; one weight for the three."""
+    wy, wx = landing.weights(g.falloff)
+    expected = [[guess.at(rows, j) for j in (0, 1)] for rows in (guess.rows(k) for k in range(3))]
+    last = g.frame.dim(0).extent() - 3 * LANES
+    added = [hl.f32(0)] * 4
+    for j in (0, 1):
+        for i in (0, 1):
+            start = hl.clamp(3 * (landing.start + j * g.width + i), 0, last)
+            start = hl.unsafe_promise_clamped(start, hl.i32(0), last)
+            sample = [g.frame[start + 3 * xi + k] for k in range(3)]
+            brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
+            k = hl.select(brightest < g.clip, landing.trust * wy[j] * wx[i], 0)
+            difference = [sample[n] - expected[n][j][i] for n in range(3)]
+            added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
+    return added
+
+
+def chosen(parts):
+    """parts[c], for an unrolled c."""
+    value = parts[-1]
+    for k in range(len(parts) - 2, -1, -1):
+        value = hl.select(c == k, parts[k], value)
+    return value
+
+
+def gather_rows(g, of_frame, n_planes):
+    """A whole band of rows; bands of 16, half a tile, run in parallel."""
+    landing = Landing(g, xo, y + g.top, g.trust[(xo * LANES + xi) // 2, y // 2])
     total = hl.Func("total")
-    total[xi, xo, y] = hl.Tuple(tuple(added))
-    seen = [total[x % LANES, x // LANES, y][k] for k in range(n_planes)]
-    chosen = seen[-1]
-    for k in range(n_planes - 2, -1, -1):
-        chosen = hl.select(c == k, seen[k], chosen)
-    out[x, c, y] = sums[x, c, y] + chosen
+    total[xi, xo, y] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, xo * LANES, y, landing))))
+    g.out[x, c, y] = g.sums[x, c, y] + chosen([total[x % LANES, x // LANES, y][k] for k in range(n_planes)])
 
     for k in range(3):
-        out.output_buffer().dim(k).set_min(0)
-        sums.dim(k).set_min(0)
+        g.out.output_buffer().dim(k).set_min(0)
+        g.sums.dim(k).set_min(0)
     xv = hl.Var("xv")
-    out.bound(c, 0, n_planes).reorder(c, x, y).unroll(c)
-    out.split(y, yo, yi, LANES, GUARD).split(x, x, xv, LANES, GUARD).vectorize(xv).parallel(yo)
-    total.bound(xi, 0, LANES).compute_at(out, x).vectorize(xi)
-    landing.cells.compute_at(out, yo)
+    g.out.bound(c, 0, n_planes).reorder(c, x, y).unroll(c)
+    g.out.split(y, yo, yi, LANES, GUARD).split(x, x, xv, LANES, GUARD).vectorize(xv).parallel(yo)
+    total.bound(xi, 0, LANES).compute_at(g.out, x).vectorize(xi)
+    landing.cells.compute_at(g.out, yo)
 
 
-@hl.generator(name="merge_gather_mosaic")
-class GatherMosaic:
-    """Add one frame to a band of rows: mosaic float32 [H * W], W, H, trust uint8 [h / 2, W / 2] of 2 x 2 blocks of the
-    band, flow float32 [th, tw, 2] of 32 px tiles of the picture, row of the picture where the band begins (a multiple
-    of 16), first guess float32 [h + 2, 3, W + 2], both with columns for whole vectors of 16 px, red row and column,
-    falloff = 1 / (16 sigma^2), weight, clip (samples at or above are left out) and sums float32 [h, 6, W] (weight x
-    difference from the first guess at the very place of the sample, of R, G, B, then weights) -> sums, may be the same
-    array."""
+def gather_cells(g, of_frame, n_planes):
+    """Cells of 16 x 16 pixels here and there."""
+    block, top = (hl.clamp(g.cells[k, n], 0, 1 << 24) for k in (1, 0))
+    block = hl.unsafe_promise_clamped(block, hl.i32(0), g.trust.dim(0).extent() * 2 // LANES - 1)
+    row = hl.clamp(top * LANES + y, 0, g.height - 1)
+    row = hl.unsafe_promise_clamped(
+        row, hl.i32(0), hl.min(g.first.dim(2).extent() - 3, 2 * g.trust.dim(1).extent() - 1)
+    )
+    landing = Landing(g, block, row, g.trust[(block * LANES + xi) // 2, row // 2])
+    total = hl.Func("total")
+    total[xi, y, n] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, block * LANES, row, landing))))
+    g.out[xi, c, y, n] = chosen([total[xi, y, n][k] for k in range(n_planes)])
 
-    mosaic = hl.InputBuffer(hl.Float(32), 1)
+    g.out.bound(c, 0, n_planes).bound(xi, 0, LANES).bound(y, 0, LANES)
+    g.out.reorder(c, xi, y, n).unroll(c).vectorize(xi).parallel(n, 8, GUARD)
+    total.bound(xi, 0, LANES).compute_at(g.out, y).vectorize(xi)
+
+
+class Gather:
+    """What all four take: frame float32 [H * W] (mosaic) or [H * W * 3] (rgb), W, H, trust uint8 of 2 x 2 blocks, flow
+    float32 [th, tw, 2] of 32 px tiles of the picture, first guess float32 [h + 2, 3, W + 2], the last two with columns
+    for whole vectors of 16 px; falloff = 1 / (16 sigma^2), weight of the frame, clip (samples at or above are left
+    out)."""
+
+    frame = hl.InputBuffer(hl.Float(32), 1)
     width = hl.InputScalar(hl.Int(32))
     height = hl.InputScalar(hl.Int(32))
     trust = hl.InputBuffer(hl.UInt(8), 2)
     flow = hl.InputBuffer(hl.Float(32), 3)
-    top = hl.InputScalar(hl.Int(32))
     first = hl.InputBuffer(hl.Float(32), 3)
+
+
+@hl.generator(name="merge_gather_mosaic")
+class GatherMosaic(Gather):
+    """Add one frame to a band of rows: trust and first guess are the band's, `top` the row of the picture where it
+    begins (a multiple of 16), red_row and red_column where the mosaic has red; sums float32 [h, 6, W] (weight x
+    difference from the first guess at the very place of the sample, of R, G, B, then weights) -> sums, may be the same
+    array."""
+
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
     falloff = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     sums = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
-        g = self
-        landing = Landing(g, g.width, g.height)
-        wy, wx = landing.weights(g.falloff)
-        guess = Guess(g.first, landing)
-        # The row of samples decides which of red and blue it holds, for all lanes; lanes take turns with green.
-        on_red = ((landing.row ^ g.red_row) & 1) == 0
-        plane = [hl.select(on_red, 0, 2), hl.select(on_red, 2, 0)]
-        turn = hl.select(on_red, landing.column ^ g.red_column, landing.column ^ g.red_column ^ 1) & 1
-        is_first = (xi & 1) == turn  # whether sample (0, 0) is red or blue
-
-        green_rows = guess.rows(1)
-        value, weight = [[], []], [[], []]
-        for j in (0, 1):
-            green = guess.at(green_rows, j)
-            colour = guess.at(guess.rows(hl.unsafe_promise_clamped(plane[j], hl.i32(0), hl.i32(2))), j)
-            for i in (0, 1):
-                sample = padded_load(g.mosaic, landing.start + j * g.width + i, xi, g.mosaic.dim(0).extent())
-                pair = (colour[i], green[i]) if i == j else (green[i], colour[i])
-                k = hl.select(sample < g.clip, landing.trust * wy[j] * wx[i], 0)
-                value[j].append(k * (sample - hl.select(is_first, *pair)))
-                weight[j].append(k)
-
-        def colours(v):
-            ends = [hl.select(is_first, v[0][0], v[0][1]), hl.select(is_first, v[1][1], v[1][0])]
-            green = hl.select(is_first, v[0][1], v[0][0]) + hl.select(is_first, v[1][0], v[1][1])
-            return hl.select(on_red, ends[0], ends[1]), green, hl.select(on_red, ends[1], ends[0])
-
-        schedule(g.out, g.sums, [*colours(value), *colours(weight)], landing, 6)
+        gather_rows(self, of_mosaic, 6)
 
 
 @hl.generator(name="merge_gather_rgb")
-class GatherRgb:
-    """As GatherMosaic for rgb float32 [H * W * 3] and sums float32 [h, 4, W] (R, G, B, weight)."""
+class GatherRgb(Gather):
+    """As GatherMosaic for rgb and sums float32 [h, 4, W] (R, G, B, weight)."""
 
-    rgb = hl.InputBuffer(hl.Float(32), 1)
-    width = hl.InputScalar(hl.Int(32))
-    height = hl.InputScalar(hl.Int(32))
-    trust = hl.InputBuffer(hl.UInt(8), 2)
-    flow = hl.InputBuffer(hl.Float(32), 3)
-    top = hl.InputScalar(hl.Int(32))
-    first = hl.InputBuffer(hl.Float(32), 3)
     falloff = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     sums = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
-        g = self
-        landing = Landing(g, g.width, g.height)
-        wy, wx = landing.weights(g.falloff)
-        guess = Guess(g.first, landing)
-        expected = [[guess.at(rows, j) for j in (0, 1)] for rows in (guess.rows(k) for k in range(3))]
-        last = g.rgb.dim(0).extent() - 3 * LANES
-        added = [hl.f32(0)] * 4
-        for j in (0, 1):
-            for i in (0, 1):
-                start = hl.clamp(3 * (landing.start + j * g.width + i), 0, last)
-                start = hl.unsafe_promise_clamped(start, hl.i32(0), last)
-                sample = [g.rgb[start + 3 * xi + k] for k in range(3)]
-                brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
-                k = hl.select(brightest < g.clip, landing.trust * wy[j] * wx[i], 0)
-                difference = [sample[n] - expected[n][j][i] for n in range(3)]
-                added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
-        schedule(g.out, g.sums, added, landing, 4)
+        gather_rows(self, of_rgb, 4)
+
+
+@hl.generator(name="merge_gather_mosaic_cells")
+class GatherMosaicCells(Gather):
+    """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of the
+    cell) -> what is to be added to them, float32 [n, 16, 6, 16]."""
+
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    falloff = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    cells = hl.InputBuffer(hl.Int(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 4)
+
+    def generate(self):
+        gather_cells(self, of_mosaic, 6)
+
+
+@hl.generator(name="merge_gather_rgb_cells")
+class GatherRgbCells(Gather):
+    """As GatherMosaicCells for rgb -> float32 [n, 16, 4, 16]."""
+
+    falloff = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    cells = hl.InputBuffer(hl.Int(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 4)
+
+    def generate(self):
+        gather_cells(self, of_rgb, 4)
 
 
 @hl.generator(name="merge_guess")

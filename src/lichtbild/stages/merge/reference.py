@@ -176,15 +176,15 @@ def _samples(flat: Floats, rows: Any, columns: Any, width: int) -> Floats:
 
 
 def merge_gather_mosaic(
-    mosaic: Floats, width: int, height: int, trust: Bytes, flow: Floats, top: int, first: Floats, red_row: int,
-    red_column: int, falloff: float, weight: float, clip: float, sums: Floats, out: Floats,
+    mosaic: Floats, width: int, height: int, trust: Bytes, flow: Floats, first: Floats, red_row: int, red_column: int,
+    falloff: float, weight: float, clip: float, top: int, sums: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Add one frame to a band of sums [h, 6, W]: weight times difference from the first guess for R, G, B, then the
     weights.
 
-    mosaic [H * W]; trust uint8 of the band's 2 x 2 blocks; flow [th, tw, 2] of the picture's tiles of 32 px; the band
-    begins at row `top` of the picture; first [h + 2, 3, W + 2], both with columns for whole vectors; falloff =
-    1 / (16 sigma^2); samples at or above `clip` are left out.
+    mosaic [H * W]; trust uint8 of the band's 2 x 2 blocks; flow [th, tw, 2] of the picture's tiles of 32 px; first
+    [h + 2, 3, W + 2], both with columns for whole vectors; falloff = 1 / (16 sigma^2); samples at or above `clip` are
+    left out; the band begins at row `top` of the picture.
     """
     total = sums.astype(np.float64)
     y, x = np.mgrid[0 : sums.shape[0], 0:width]
@@ -198,8 +198,8 @@ def merge_gather_mosaic(
 
 
 def merge_gather_rgb(
-    rgb: Floats, width: int, height: int, trust: Bytes, flow: Floats, top: int, first: Floats, falloff: float,
-    weight: float, clip: float, sums: Floats, out: Floats,
+    rgb: Floats, width: int, height: int, trust: Bytes, flow: Floats, first: Floats, falloff: float, weight: float,
+    clip: float, top: int, sums: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """As `merge_gather_mosaic` for rgb [H * W * 3] and sums [h, 4, W] (R, G, B, weight)."""
     total = sums.astype(np.float64)
@@ -209,6 +209,26 @@ def merge_gather_rgb(
         total[:, :3] += np.moveaxis(k * (sample - expected), 0, 1)
         total[:, 3] += k
     out[:] = total
+
+
+def merge_gather_mosaic_cells(mosaic: Floats, width: int, height: int, *rest: Any) -> None:
+    """What `merge_gather_mosaic` adds to cells of 16 x 16 px of the whole picture; instead of `top` and the sums: cells
+    [n, 2], rows and columns of them, and out [n, 16, 6, 16]. Beyond the picture anything."""
+    _of_cells(merge_gather_mosaic, mosaic, width, height, *rest)
+
+
+def merge_gather_rgb_cells(rgb: Floats, width: int, height: int, *rest: Any) -> None:
+    """As `merge_gather_mosaic_cells` for rgb and out [n, 16, 4, 16]."""
+    _of_cells(merge_gather_rgb, rgb, width, height, *rest)
+
+
+def _of_cells(gather: Any, frame: Floats, width: int, height: int, *rest: Any) -> None:
+    *arguments, cells, out = rest
+    whole = np.zeros((height, out.shape[2], width))
+    gather(frame, width, height, *arguments, 0, whole.copy(), whole)
+    padded = np.pad(whole, ((0, LANES), (0, 0), (0, LANES)))
+    for (row, column), part in zip(cells * LANES, out, strict=True):
+        part[:] = padded[row : row + LANES, :, column : column + LANES]
 
 
 def merge_guess(rgb: Floats, top: int, out: Floats) -> None:
