@@ -99,6 +99,6 @@ def test_shrinkage(shape):
     moved = (former + rng.normal(0, 0.1, former.shape)).astype(np.float32)
     arguments = moved, former, balance, 0.01, cells, spectrum.variance(), spectrum.basis(), 0.4
     fast, clear = both(shrinking, "reconstruct_shrink", arguments, former.shape)
-    # An approximate reciprocal: 12 bits and one step of Newton.
-    np.testing.assert_allclose(fast, clear, atol=2e-4)
+    # The reciprocal is approximate. What is taken away is 0.1.
+    np.testing.assert_allclose(fast, clear, atol=6e-4)
     assert np.abs(fast - moved).mean() > 0.01

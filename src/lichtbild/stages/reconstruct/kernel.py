@@ -169,8 +169,8 @@ class Marks:
 class Count:
     """frames int16 [K, H, W] (-32768: no sample), packed uint8 [K, ceil(H / 2), ceil(W / 2)] (twice the trust, 127 =
     full, plus 1 where the local motion holds), hand and local motion float32 [K, th, tw, 2] (dy, dx) px, facts float32
-    [K, 2] (value of one step of a frame's numbers, weight), row and column of red, first row of the band -> weight of samples
-    that fell near each corner float32 [12, h, W]."""
+    [K, 2] (value of one step of a frame's numbers, weight), row and column of red, first row of the band -> weight of
+    samples that fell near each corner float32 [12, h, W]."""
 
     frames = hl.InputBuffer(hl.Int(16), 3)
     packed = hl.InputBuffer(hl.UInt(8), 3)

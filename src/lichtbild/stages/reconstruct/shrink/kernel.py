@@ -82,7 +82,7 @@ class Noise:
     def generate(self):
         g = self
         w, h = g.rgb.dim(1).extent(), g.rgb.dim(2).extent()
-        places = [(hl.min(4 * x + m % 4, w - 1), hl.min(4 * y + m // 4, h - 1)) for m in range(16)]
+        places = [(hl.clamp(4 * x + m % 4, 0, w - 1), hl.clamp(4 * y + m // 4, 0, h - 1)) for m in range(16)]
         light, frames, cell = hl.Func("light"), hl.Func("frames"), hl.Func("cell")
         light[x, y, c] = hl.max(f32(1 / 16) * total(g.rgb[c, px, py] for px, py in places), f32(0))
         frames[x, y] = f32(1 / 16) * total(g.n_frames[px, py] for px, py in places)

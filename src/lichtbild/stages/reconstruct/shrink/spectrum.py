@@ -6,7 +6,6 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 F32 = npt.NDArray[np.float32]
 
@@ -18,8 +17,10 @@ LEAK = 0.003
 @functools.cache
 def basis() -> F32:
     """Cosine transform [k, n] of 16 values, orthonormal, and in row 16 the window of a block; float32 [17, 16]."""
-    transform = scipy.fft.dct(np.eye(SIDE), axis=0, norm="ortho")
-    window = np.sin((np.arange(SIDE) + 0.5) * np.pi / SIDE)
+    place = (np.arange(SIDE) + 0.5) * np.pi / SIDE
+    transform = np.sqrt(2 / SIDE) * np.cos(np.arange(SIDE)[:, None] * place)
+    transform[0] *= np.sqrt(0.5)
+    window = np.sin(place)
     return np.ascontiguousarray(np.vstack([transform, window]), np.float32)
 
 
