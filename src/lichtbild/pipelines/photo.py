@@ -101,7 +101,8 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     if len(burst) == 1:
         reference = intake.repaired(reference, DefectFacts.none(), params.defects)
         work.step("repair", "")
-        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params)
+        joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
+        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params, joint)
 
     others = [k for k in plan.order if k != plan.reference]
     frame = intake.load(plan, others[0])

@@ -201,7 +201,9 @@ class Shrink:
         g.out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)
         for q, dealt_in, columns, block_ in chains:
             q.compute_at(dealt_in, y).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
-            dealt_in.compute_at(g.out, xo).bound(c, 0, 3).reorder(j, u, c, y).unroll(j).vectorize(u, LANES, INWARDS).unroll(c)
+            dealt_in.compute_at(g.out, xo).bound(c, 0, 3).reorder(j, u, c, y).unroll(j).vectorize(
+                u, LANES, INWARDS
+            ).unroll(c)
             columns.bound(k, 0, SIDE).bound(j, 0, STEP).compute_at(rows, b)
             columns.reorder(k, j, u, b, c).unroll(k).vectorize(u, LANES, INWARDS)
             block_.bound(n, 0, SIDE).reorder(n, u, k, b, c).unroll(n).vectorize(u, LANES)
