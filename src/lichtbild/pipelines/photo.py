@@ -111,9 +111,9 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         defects = find_defects([reference, frame], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
+    joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     guess = Source.of(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
-    joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     del reference, guess
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
