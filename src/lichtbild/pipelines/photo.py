@@ -107,7 +107,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         defects = find_defects([reference, frame], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
-    guess = Source.of(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
+    guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
     del reference, guess
     motion: Motion | None = None
@@ -140,7 +140,7 @@ def develop(
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
     made = negative(burst, params, progress)
-    source = Source.of(made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame))
+    source = Source(made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame))
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 
