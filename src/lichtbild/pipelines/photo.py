@@ -101,10 +101,9 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params)
 
     others = [k for k in plan.order if k != plan.reference]
-    frame = intake.load(plan, others[0])
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, frame], params.defects)
+        defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
     guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
@@ -113,7 +112,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
     for k in others:
-        frame = intake.repaired(frame if k == others[0] else intake.load(plan, k), defects, params.defects)
+        frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         trust = merger.add(frame, motion)
         frames[k] = {
