@@ -159,7 +159,7 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
         # One frame may tell, or all that are asked together; in all of those it must be there.
         seen, noise = ordered[0][:n_asked], ordered[4][:n_asked].mean(axis=0)
         is_steady = seen.min(axis=0) > 0.3 * seen.mean(axis=0) - 3 * np.sqrt(noise)
-        return is_steady & (is_clear(n_asked) | is_clear(1))
+        return np.asarray(is_steady & (is_clear(n_asked) | is_clear(1)))
 
     bad = stays(above, level_high, around, CONTRAST_HOT, SPREAD_HOT)
     bad |= stays(below, level_low, -around, CONTRAST_DEAD, SPREAD_DEAD)
