@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +19,13 @@ MOST_FRAMES = 16
 """Frames that are asked again, 2.25 bytes a sample each; those after them count in the merge only."""
 
 
-@dataclass(frozen=True, eq=False)
 class JointSource(Source):
     """The merged frame, whose rows are wanted reconstructed."""
 
-    burst: Reconstruction
-
-    @classmethod
-    def over(cls, source: Source, burst: Reconstruction) -> JointSource:
-        """`source` is what the reconstruction starts from."""
-        parts = {field.name: getattr(source, field.name) for field in dataclasses.fields(Source)}
-        return cls(**parts, burst=burst)
+    def __init__(self, burst: Reconstruction, *merged: Any) -> None:
+        """`merged`: what `Source` takes; the reconstruction starts from its rows."""
+        super().__init__(*merged)
+        self.burst = burst
 
     @property
     def scale(self) -> int:

@@ -7,18 +7,20 @@ frame) -> camera RGB -> denoised -> through the lens -> display.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lichtbild.core import Domain, Frame, FrameInfo, Progress, ProgressEvent, memory, silent
 from lichtbild.core.frame import GAIN_STEP_PX
 from lichtbild.pipelines.enlarge import enlarged
 from lichtbild.stages import demosaic as demosaicing
 from lichtbild.stages import denoise, develop_display, lens
-from lichtbild.stages.denoise import DenoiseFacts, DenoiseParams, denoise_rgb
+from lichtbild.stages.demosaic import DemosaicParams
+from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
 from lichtbild.stages.develop_display import DevelopFacts, DevelopParams, Part
 
+Floats = npt.NDArray[np.float32]
 White = tuple[float, float, float]
 Crop = tuple[int, int, int, int]
 
@@ -28,35 +30,27 @@ BAND_PX = 512
 _DENOISE_STEP_PX = 32
 
 
-@dataclass(frozen=True, eq=False)
 class Source:
-    """A linear frame, MOSAIC or CAMERA_RGB, whose rows are wanted demosaiced and denoised."""
+    """A linear frame, MOSAIC or CAMERA_RGB, whose rows are wanted demosaiced and denoised, from top to bottom."""
 
-    frame: Frame
-    white_balance: White
-    demosaic: demosaicing.DemosaicParams
-    denoise: DenoiseParams
-    facts: DenoiseFacts
+    def __init__(self, frame: Frame, white_balance: White, params: DemosaicParams, denoising: DenoiseParams) -> None:
+        self.frame, self.white_balance, self.params, self.denoising = frame, white_balance, params, denoising
+        # Facts come from a few strips.
+        strips = [camera_rows(s, 0, s.shape[0], white_balance, params) for s in denoise.strips_of(frame)]
+        self.facts = denoise.analyse(strips, white_balance)
+        self._held: tuple[int, Frame] | None = None
 
     @property
     def scale(self) -> int:
         """Pixels of the picture along each axis for one of `frame`."""
         return 1
 
-    @classmethod
-    def of(
-        cls, frame: Frame, white_balance: White, demosaic: demosaicing.DemosaicParams, denoising: DenoiseParams
-    ) -> Source:
-        """Facts come from a few strips of the frame."""
-        strips = [camera_rows(s, 0, s.shape[0], white_balance, demosaic) for s in denoise.strips_of(frame)]
-        return cls(frame, white_balance, demosaic, denoising, denoise.analyse(strips, white_balance))
-
     def denoised(self, start: int, stop: int) -> Frame:
         """Rows [start, stop) of the picture, `start` a multiple of 16."""
         first = max(start - denoise.HALO_PX, 0) // _DENOISE_STEP_PX * _DENOISE_STEP_PX
-        last = min(stop + denoise.HALO_PX, self.frame.shape[0])
-        rows = camera_rows(self.frame, first, last, self.white_balance, self.demosaic)
-        return denoise_rgb(rows, self.white_balance, self.denoise, self.facts, rows=(start - first, stop - first))
+        last = -(-(stop + denoise.HALO_PX) // GAIN_STEP_PX) * GAIN_STEP_PX
+        rows = self._camera(first, min(last, self.frame.shape[0]))
+        return denoise_rgb(rows, self.white_balance, self.denoising, self.facts, rows=(start - first, stop - first))
 
     def bands(self) -> Iterator[Frame]:
         """All rows, from top to bottom."""
@@ -64,13 +58,31 @@ class Source:
         for start in range(0, height, BAND_PX):
             yield self.denoised(start, min(start + BAND_PX, height))
 
+    def _camera(self, first: int, last: int) -> Frame:
+        """Rows as CAMERA_RGB; those that the band before had are not demosaiced again."""
+        if self.frame.domain is not Domain.MOSAIC:
+            return self.frame.rows(first, last)
+        out = memory.empty((last - first, self.frame.shape[1], 3))
+        at, rows = self._held or (first, None)
+        known = 0 if rows is None or at > first else min(max(at + rows.shape[0] - first, 0), last - first)
+        if rows is not None and known:
+            out[:known] = rows.pixels[first - at : first - at + known]
+        if rows is None or known < last - first:
+            rows = camera_rows(self.frame, first + known, last, self.white_balance, self.params, out[known:])
+        rows = rows.replaced(pixels=out, gain=self.frame.rows(first, last).gain)
+        self._held = (first, rows)
+        return rows
 
-def camera_rows(frame: Frame, start: int, stop: int, white_balance: White, params: demosaicing.DemosaicParams) -> Frame:
-    """Rows [start, stop) of a frame as CAMERA_RGB, `start` a multiple of 16."""
+
+def camera_rows(
+    frame: Frame, start: int, stop: int, white_balance: White, params: DemosaicParams, out: Floats | None = None
+) -> Frame:
+    """Rows [start, stop) of a frame as CAMERA_RGB, `start` a multiple of 16; those of a mosaic are written to `out`."""
     if frame.domain is not Domain.MOSAIC:
         return frame.rows(start, stop)
     first, last = max(start - demosaicing.HALO_PX, 0), min(stop + demosaicing.HALO_PX, frame.shape[0])
-    return demosaicing.demosaic(frame.rows(first, last), white_balance, params, rows=(start - first, stop - first))
+    wanted = start - first, stop - first
+    return demosaicing.demosaic(frame.rows(first, last), white_balance, params, rows=wanted, out=out)
 
 
 def finish(
