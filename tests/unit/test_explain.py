@@ -140,11 +140,11 @@ def test_any_size_fits_the_canvas(shape):
 def test_directions_have_their_colours():
     """Opposite directions are opposite hues, and lightness tells length alone."""
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    ring = np.stack([np.sin(turn), np.cos(turn)], -1).astype(np.float32)
-    rest = figures.motion_colours(np.zeros((1, 2), np.float32)).astype(float)
+    ring = np.stack([np.sin(turn), np.cos(turn)], -1).astype(np.float32)[None]
+    rest = figures.motion_colours(np.zeros((1, 1, 2), np.float32)).astype(float)
     assert rest.min() > 235
     colours = figures.motion_colours(ring).astype(float)
-    assert np.abs(colours - np.roll(colours, 8, 0)).sum(-1).min() > 100
+    assert np.abs(colours - np.roll(colours, 8, 1)).sum(-1).min() > 100
     luma = colours @ [0.2126, 0.7152, 0.0722]
     assert luma.std() < 12
     np.testing.assert_array_equal(figures.motion_colours(3 * ring), colours.astype(np.uint8))

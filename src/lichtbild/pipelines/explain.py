@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lichtbild.core import Burst, Frame
 from lichtbild.core.explain import Bar, Explained, Observer, Picture, Wheel
-from lichtbild.core.frame import sample_gain_grid
+from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
 from lichtbild.pipelines import figures
 from lichtbild.pipelines.figures import F32, Canvas
 from lichtbild.pipelines.finishing import BAND_PX, Source, camera_rows
@@ -102,12 +102,14 @@ class Explainer:
             "left the picture, and the reference stands alone; denoising evens that out."
         )
         scale = figures.bar(figures.COOL, (1, most), marks, "effective frames")
-        self._give("effective-frames", self._shaded(picture), shows, scale, facts=self._whole)
+        self._give(
+            "effective-frames", figures.shaded(picture, self._canvas.grey(190, 255)), shows, scale, facts=self._whole
+        )
 
     def _all_rejected(self) -> None:
         share = self._rejected / max(self._n_others, 1)
         # Half of the scene's colours, so that none is taken for the sign.
-        faded = 0.5 * (self._canvas.backdrop + self._canvas.grey())
+        faded = figures.faded(self._canvas.backdrop, self._canvas.grey())
         picture = figures.blended(faded, figures.RED, 0.85 * share)
         shows = "Red: what the frames were not trusted with."
         least = min(2, self._n_others)
@@ -133,11 +135,6 @@ class Explainer:
         scale = figures.bar(figures.WARM, (low, high), marks, "% of white", is_log=True)
         self._give("noise", figures.heat(part, figures.ramp(figures.WARM)), shows, scale, facts=self._whole)
 
-    def _shaded(self, picture: Picture) -> Picture:
-        """Colours with a little of the scene's light and shade, so that places are known again."""
-        shade = self._canvas.grey(190, 255) / 255
-        return np.rint(picture * shade).astype(np.uint8)
-
 
 def explain_denoising(source: Source, orientation: int, observer: Observer) -> None:
     """What denoising takes away, computed once more for its pictures."""
@@ -155,7 +152,7 @@ def motion_picture(canvas: Canvas, motion: Motion) -> tuple[Picture, str, Wheel]
         is_local[..., None], canvas.nearest(motion.local_px, TILE_PX), canvas.sampled(motion.hand_px, TILE_PX)
     )
     colours = figures.motion_colours(np.asarray(flow / rim_px, np.float32))
-    picture = np.rint(colours * (canvas.grey(165, 255) / 255)).astype(np.uint8)
+    picture = figures.shaded(colours, canvas.grey(165, 255))
 
     spacing = max(canvas.size) / _ARROWS_ACROSS
     for y in np.arange(spacing / 2, canvas.size[0], spacing):
@@ -184,7 +181,7 @@ def confidence_picture(canvas: Canvas, motion: Motion) -> tuple[Picture, str, Ba
     """How well the hand's motion explains each tile."""
     part = 0.5 + np.log(np.maximum(motion.doubt, 1e-6)) / np.log(_DOUBT_END) / 2
     colours = canvas.nearest(figures.heat(part, figures.ramp(figures.AGAINST)), TILE_PX)
-    picture = np.rint(colours * (canvas.grey(120, 255) / 255)).astype(np.uint8)
+    picture = figures.shaded(np.asarray(colours, np.uint8), canvas.grey(120, 255))
     shows = (
         "How well the hand's motion explains every tile of 32 px: its error over what noise and texture explain. Blue "
         "agrees; red (above 1) moved by itself, changed, or is hidden."
@@ -247,9 +244,15 @@ def denoising_pictures(source: Source) -> list[tuple[str, Picture, str, Bar]]:
 def _taken_away(source: Source, start: int, stop: int) -> Picture:
     before = camera_rows(source.frame, start, stop, source.white_balance, source.demosaic)
     after = source.denoised(start, stop)
+    # The noise is the frame's, not what is left of it.
     clean = before.replaced(pixels=after.pixels)
-    difference = (before.pixels - after.pixels) / np.sqrt(np.maximum(clean.variance(), 1e-12))
-    return np.rint(np.clip(127.5 + difference * (127.5 / _DEVIATIONS), 0, 255)).astype(np.uint8)
+    taken = np.empty(before.pixels.shape, np.uint8)
+    for row in range(0, stop - start, GAIN_STEP_PX):
+        part = slice(row, min(row + GAIN_STEP_PX, stop - start))
+        deviation = np.sqrt(np.maximum(clean.rows(part.start, part.stop).variance(), 1e-12))
+        shown = (before.pixels[part] - after.pixels[part]) / deviation * (127.5 / _DEVIATIONS)
+        taken[part] = np.rint(np.clip(127.5 + shown, 0, 255))
+    return taken
 
 
 def _facts_of(index: int, frame: Frame, motion: Motion, trust: U8) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +51,10 @@ class Canvas:
         """Of a linear frame, MOSAIC or CAMERA_RGB, whose scene is shown with at most `detail_px` details across."""
         small, cell = develop_display.make_proxy(frame, detail_px)
         shown = develop_display.render(small, develop_display.analyse(small)).pixels
-        scene = cls.blank(frame.shape).sampled(shown, cell)
-        return cls(frame.shape, scene.round().astype(np.uint8))
+        canvas = cls.blank(frame.shape)
+        for colour in range(3):
+            canvas.backdrop[..., colour] = np.rint(canvas.sampled(shown[..., colour], cell))
+        return canvas
 
     @classmethod
     def blank(cls, frame_shape: tuple[int, int]) -> Canvas:
@@ -116,9 +119,32 @@ def heat(part: npt.NDArray[np.floating], colours: Picture) -> Picture:
 
 def blended(base: npt.NDArray[np.generic], colour: npt.ArrayLike, cover: npt.NDArray[np.floating]) -> Picture:
     """`colour` over `base` [h, w, 3 or 1] as far as `cover` [h, w] says."""
-    alpha = cover[..., None].astype(np.float32)
-    mixed = base.astype(np.float32) * (1 - alpha) + np.asarray(colour, np.float32) * alpha
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    ink = np.asarray(colour, np.float32)
+
+    def mixed(base: npt.NDArray[np.generic], cover: npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:
+        alpha = cover[..., None].astype(np.float32)
+        return np.clip(np.rint(base.astype(np.float32) * (1 - alpha) + ink * alpha), 0, 255)
+
+    return _in_rows(mixed, base, cover)
+
+
+def shaded(picture: Picture, light: F32) -> Picture:
+    """Colours [h, w, 3] under the light and shade [h, w, 1] of a scene, 255 = as they are."""
+    return _in_rows(lambda colours, grey: np.rint(colours * (grey / np.float32(255))), picture, light)
+
+
+def faded(picture: Picture, light: F32) -> Picture:
+    """Half of the colours [h, w, 3], half of the grey [h, w, 1]."""
+    return _in_rows(lambda colours, grey: (colours + grey) / 2, picture, light)
+
+
+def _in_rows(paint: Callable[..., npt.NDArray[np.generic]], *layers: npt.NDArray[np.generic]) -> Picture:
+    """uint8 [h, w, 3] of layers [h, w, ...], some rows at a time: wide numbers of whole pictures take memory."""
+    height, width = layers[0].shape[:2]
+    out = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, 64):
+        out[top : top + 64] = paint(*(layer[top : top + 64] for layer in layers))
+    return out
 
 
 def round_number(value: float) -> float:
@@ -141,10 +167,14 @@ def bar(
 
 
 def motion_colours(flow: F32) -> Picture:
-    """Displacements (down, right) [..., 2] as colours: near white at rest, full hue from length 1 on.
+    """Displacements (down, right) [h, w, 2] as colours: near white at rest, full hue from length 1 on.
 
     Hues of equal lightness (OKLab, Ottosson 2020), so that no direction looks longer than another.
     """
+    return _in_rows(_hues, flow)
+
+
+def _hues(flow: F32) -> npt.NDArray[np.floating]:
     length = np.minimum(np.hypot(flow[..., 0], flow[..., 1]), 1)
     angle = np.arctan2(flow[..., 0], flow[..., 1])
     light, chroma = 0.97 - 0.27 * length, 0.15 * length
@@ -161,7 +191,7 @@ def motion_colours(flow: F32) -> Picture:
             [0.2309699292, -0.3413193965, 1.7076147010],
         ]
     )
-    return np.rint(255 * srgb_encode(np.clip(linear, 0, 1))).astype(np.uint8)
+    return np.rint(255 * srgb_encode(np.clip(linear, 0, 1)))
 
 
 def wheel(rim: str) -> Wheel:
