@@ -198,8 +198,7 @@ def wheel(rim: str) -> Wheel:
     """The legend of `motion_colours`, on the paper's dark."""
     y, x = (np.mgrid[0:_WHEEL_PX, 0:_WHEEL_PX].astype(np.float32) + 0.5) * (2 / _WHEEL_PX) - 1
     cover = np.clip((1 - np.hypot(x, y)) * _WHEEL_PX / 2, 0, 1)
-    dark = np.full((_WHEEL_PX, _WHEEL_PX, 3), 24, np.uint8)
-    return Wheel(blended(dark, motion_colours(np.stack([y, x], -1)), cover), rim)
+    return Wheel(blended(motion_colours(np.stack([y, x], -1)), (24, 24, 24), 1 - cover), rim)
 
 
 def arrow(

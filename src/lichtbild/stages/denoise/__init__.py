@@ -115,17 +115,21 @@ def denoise_rgb(
     weights = [np.ascontiguousarray(1 / v, np.float32) for v in known.variance]
     strength = np.array([settings.luminance, settings.chrominance, settings.chrominance], np.float32)
     strength = (strength * np.float32(THRESHOLD)) ** 2
-    basis = spectrum.basis()
 
     coarse = halved(levels[-1])
     for scale in range(N_SCALES - 1, 0, -1):
         plane = levels[scale - 1]
-        out = memory.empty_like(plane)
-        native.call("denoise_scale", plane, coarse, variances[scale], weights[scale], strength, basis, out)
+        out = memory.empty((3, whole_steps(plane.shape[1]), plane.shape[2]))
+        native.call("denoise_scale", plane, coarse, variances[scale], weights[scale], strength, out)
         coarse = out
-    out = memory.empty(wanted.pixels.shape)
-    native.call("denoise_finest", rgb, balance, offset, coarse, variances[0], weights[0], strength, basis, start, out)
-    return wanted.replaced(pixels=out, noise=noise_after(frame.noise, settings))
+    out = memory.empty((whole_steps(stop - start), *wanted.pixels.shape[1:]))
+    native.call("denoise_finest", rgb, balance, offset, coarse, variances[0], weights[0], strength, start // 16, out)
+    return wanted.replaced(pixels=out[: stop - start], noise=noise_after(frame.noise, settings))
+
+
+def whole_steps(rows: int) -> int:
+    """Rows of the arrays that the kernels write: whole steps of four."""
+    return -(-rows // 4) * 4
 
 
 def check(frame: Frame, white_balance: tuple[float, float, float]) -> Floats:
@@ -158,19 +162,9 @@ def prepare(frame: Frame, rgb: Floats, balance: Floats, offset: float, usual_sha
         gain = np.repeat(gain, 3, 2)
     half = memory.empty((3, -(-height // 2), -(-width // 2)))
     cells = memory.empty((3, -(-height // 4), -(-width // 4)))
-    per_frame = one_over_frames(frame, usual_share)
-    native.call(
-        "denoise_prepare",
-        rgb,
-        balance,
-        alpha,
-        beta,
-        offset,
-        np.ascontiguousarray(gain, np.float32),
-        per_frame,
-        half,
-        cells,
-    )
+    share = one_over_frames(frame, usual_share)
+    native.call("denoise_prepare", rgb, balance, offset, half)
+    native.call("denoise_cells", half, balance, alpha, beta, offset, np.ascontiguousarray(gain), share, cells)
     return half, cells
 
 
