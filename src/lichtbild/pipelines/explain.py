@@ -242,7 +242,7 @@ def denoising_pictures(source: Source) -> list[tuple[str, Picture, str, Bar]]:
 
 
 def _taken_away(source: Source, start: int, stop: int) -> Picture:
-    before = camera_rows(source.frame, start, stop, source.white_balance, source.demosaic)
+    before = camera_rows(source.frame, start, stop, source.white_balance, source.params)
     after = source.denoised(start, stop)
     # The noise is the frame's, not what is left of it.
     clean = before.replaced(pixels=after.pixels)
