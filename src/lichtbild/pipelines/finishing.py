@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Domain, Frame, Progress, ProgressEvent, memory, silent
+from lichtbild.core import Domain, Frame, FrameInfo, Progress, ProgressEvent, memory, silent
 from lichtbild.core.frame import GAIN_STEP_PX
+from lichtbild.pipelines.enlarge import enlarged
 from lichtbild.stages import demosaic as demosaicing
 from lichtbild.stages import denoise, develop_display, lens
 from lichtbild.stages.demosaic import DemosaicParams
@@ -39,8 +40,13 @@ class Source:
         self.facts = denoise.analyse(strips, white_balance)
         self._held: tuple[int, Frame] | None = None
 
+    @property
+    def scale(self) -> int:
+        """Pixels of the picture along each axis for one of `frame`."""
+        return 1
+
     def denoised(self, start: int, stop: int) -> Frame:
-        """Rows [start, stop), `start` a multiple of 16."""
+        """Rows [start, stop) of the picture, `start` a multiple of 16."""
         first = max(start - denoise.HALO_PX, 0) // _DENOISE_STEP_PX * _DENOISE_STEP_PX
         last = -(-(stop + denoise.HALO_PX) // GAIN_STEP_PX) * GAIN_STEP_PX
         rows = self._camera(first, min(last, self.frame.shape[0]))
@@ -89,11 +95,12 @@ def finish(
     bits: int,
 ) -> tuple[Frame, DevelopFacts]:
     """The picture, DISPLAY_RGB of the default crop, and what was found out about it."""
-    frame = source.frame
-    ready = lens.plan(frame.info, frame.shape, optics)
-    info = frame.info if ready is None else ready.info_after(frame.info)
-    crop = _held(info.default_crop, frame.shape if ready is None else ready.shape)
-    facts = _facts(frame, ready, crop, params)
+    frame, scale = source.frame, source.scale
+    plan, crop = _way(frame.info, frame.shape, optics)
+    facts = _facts(frame, plan, crop, params, scale)
+    ready = plan
+    if scale > 1:
+        ready, crop = _way(enlarged(frame.info, scale), (scale * frame.shape[0], scale * frame.shape[1]), optics)
     height, width = crop[2:]
     out = memory.empty((height, width, 3), develop_display.KINDS[bits])
     step = BAND_PX if ready is None or ready.can_be_banded else height
@@ -113,23 +120,34 @@ def finish(
     return part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective))), facts
 
 
+def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tuple[lens.LensPlan | None, Crop]:
+    """What the lens asks for, and the crop of what comes of it."""
+    ready = lens.plan(info, shape, optics)
+    if ready is None:
+        return None, _held(info.default_crop, shape)
+    return ready, _held(ready.info_after(info).default_crop, ready.shape)
+
+
 def _corrected(source: Source, ready: lens.LensPlan | None, optics: lens.LensParams, start: int, stop: int) -> Frame:
     if ready is None:
         return source.denoised(start, stop)
     if not ready.can_be_banded:
-        whole = lens.correct(source.denoised(0, source.frame.shape[0]), optics)
+        whole = lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics)
         return whole.rows(start, stop)
     first, last = ready.source_rows(start, stop)
     return ready.band(source.denoised(first, last), first, start, stop)
 
 
-def _facts(frame: Frame, ready: lens.LensPlan | None, crop: Crop, params: DevelopParams) -> DevelopFacts:
+def _facts(frame: Frame, ready: lens.LensPlan | None, crop: Crop, params: DevelopParams, scale: int) -> DevelopFacts:
+    """Of the picture at single size, told of one enlarged."""
     proxy, cell = develop_display.make_proxy(frame)
     if ready is not None:
         proxy = ready.proxy(proxy, cell)
     if crop != (0, 0, *(frame.shape if ready is None else ready.shape)):
         proxy = develop_display.crop_proxy(proxy, cell, crop)
-    return develop_display.analyse_proxy(proxy, cell, crop[2:], params, n_effective=float(np.mean(frame.n_effective)))
+    size = scale * crop[2], scale * crop[3]
+    n = float(np.mean(frame.n_effective))
+    return develop_display.analyse_proxy(proxy, scale * cell, size, params, n_effective=n)
 
 
 def _held(crop: Crop | None, shape: tuple[int, int]) -> Crop:

@@ -101,7 +101,8 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     if len(burst) == 1:
         reference = intake.repaired(reference, DefectFacts.none(), params.defects)
         work.step("repair", "")
-        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params)
+        joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
+        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params, joint)
 
     others = [k for k in plan.order if k != plan.reference]
     defects = DefectFacts.none()
@@ -109,9 +110,9 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
+    joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
-    joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     del reference, guess
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
