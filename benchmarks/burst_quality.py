@@ -74,7 +74,7 @@ def is_available(name: str) -> bool:
 
 def balanced(made: SimulatedBurst, burst: Burst) -> tuple[np.ndarray, Any]:
     """The product's merge of `burst`, white-balanced, and its frame."""
-    frame = negative(burst, PhotoParams()).frame
+    frame = negative(burst, PhotoParams()).linear()
     return frame.pixels / np.float32(made.truth.as_shot_neutral), frame
 
 

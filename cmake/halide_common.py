@@ -17,3 +17,40 @@ def gain_at(grid: hl.Func, x: hl.Expr, y: hl.Expr, c: hl.Expr, n_x: hl.Expr, n_y
     top = grid[c, i, j] * (1 - fx) + grid[c, i + 1, j] * fx
     bottom = grid[c, i, j + 1] * (1 - fx) + grid[c, i + 1, j + 1] * fx
     return top * (1 - fy) + bottom * fy
+
+
+NEAR_PX = 2.5
+
+
+def tile_cells(grid: hl.Func, name: str) -> hl.Func:
+    """A grid of values at the centres of tiles, (component, tile x, tile y), made ready for bilinear samples.
+
+    Func (component, i, j) of the half tiles: the value at (u, v), distances from the tile's centre in tiles, is
+    t[0] + u t[1] + v t[2] + u v t[3]. The grid repeats beyond its border. A neighbour that differs by more than 2.5 px
+    belongs to something else that moves: the tile does not reach out for it.
+    """
+    field = hl.BoundaryConditions.repeat_edge(grid)
+    n, i, j = hl.Var("n"), hl.Var("i"), hl.Var("j")
+    here = hl.f32(field[n, i // 2, j // 2])
+
+    def near(di: hl.Expr, dj: hl.Expr) -> hl.Expr:
+        value = hl.f32(field[n, i // 2 + di, j // 2 + dj])
+        return hl.select(hl.abs(value - here) < hl.f32(NEAR_PX), value, here)
+
+    beside, above = 2 * (i % 2) - 1, 2 * (j % 2) - 1
+    b, c, d = near(beside, hl.i32(0)), near(hl.i32(0), above), near(beside, above)
+    cells = hl.Func(name)
+    cells[n, i, j] = hl.Tuple((here, b - here, c - here, d - b - c + here))
+    return cells
+
+
+def off_centre(position: hl.Expr, tile: int) -> hl.Expr:
+    """Distance of pixel `position` from its tile's centre, in tiles."""
+    return hl.abs((hl.f32(position % tile) + hl.f32(0.5)) / tile - hl.f32(0.5))
+
+
+def padded_load(flat: hl.Func, start: hl.Expr, lane: hl.Expr, length: hl.Expr) -> hl.Expr:
+    """flat[start + lane] for lanes 0 to 15 of one vector; `start` is held inside the array, whatever it was."""
+    last = length - 16
+    held = hl.unsafe_promise_clamped(hl.clamp(start, hl.i32(0), last), hl.i32(0), last)
+    return flat[held + lane]

@@ -59,7 +59,7 @@ def develop(
     burst = burst if isinstance(burst, Burst) else read(burst)
     chosen = _params(params)
     display, negative = photo.develop(burst, chosen, progress, space=space, bits=bits)
-    return Photo(display, negative.frame, _report(burst, negative.report))
+    return Photo(display, negative.linear, _report(burst, negative.report))
 
 
 def merge(
@@ -73,7 +73,7 @@ def merge(
     if kind not in ("linear", "bayer"):
         raise UsageError(f"{kind!r} is no kind of negative", hint="linear or bayer")
     burst = burst if isinstance(burst, Burst) else read(burst)
-    frame = photo.negative(burst, _params(params), progress).frame
+    frame = photo.negative(burst, _params(params), progress).linear()
     return bayer_negative(frame) if kind == "bayer" else frame
 
 

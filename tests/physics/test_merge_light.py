@@ -213,7 +213,7 @@ def test_another_scene_is_rejected():
     assert np.abs(out.pixels - truth).mean((0, 1)).max() < 0.02
 
 
-def test_clipped_samples_of_a_longer_exposure_are_left_out():
+def test_clipped_samples_of_a_longer_exposure_are_left_out(monkeypatch):
     """A lamp of 0.9 clips in a frame of three times the exposure; scaled back it would read 0.33."""
     rng = np.random.default_rng(20261122)
     light = np.full((*SHAPE, 3), 0.1)
@@ -224,8 +224,11 @@ def test_clipped_samples_of_a_longer_exposure_are_left_out():
     motion = shifted(SHAPE, (0, 0))
     # Trusted everywhere by force: only the clip itself protects the lamp.
     merger = Merger(usual[0], guess_of(usual[0]), WB, MergeParams())
-    sure, calm = np.full((96, 120), 255, np.uint8), np.zeros((3, 96, 120), np.float32)
-    merger.trust = lambda frame, motion: (sure, calm)  # type: ignore[method-assign]
+
+    def sure(guide, frame, motion, shape):
+        return np.stack([np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)])
+
+    monkeypatch.setattr("lichtbild.stages.merge.trust_of", sure)
     for frame in (usual[1], *longer):
         merger.add(frame, motion)
     out = merger.finish().pixels
@@ -255,7 +258,7 @@ def test_spatial_gain_is_counted():
     assert corner < 0.15
     assert abs(corner - centre) < 0.07
     # Without telling it, the corners would be thrown away.
-    blind, _ = Merger(frames[0].replaced(gain=None), guess_of(frames[0]), WB, MergeParams()).trust(
+    blind = Merger(frames[0].replaced(gain=None), guess_of(frames[0]), WB, MergeParams()).add(
         frames[1], shifted(SHAPE, (0.4, 0.3))
     )
     assert 1 - blind[:24, :24].mean() / 255 > 3 * corner

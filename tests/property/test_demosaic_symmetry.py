@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel
-from lichtbild.stages.demosaic import DemosaicParams, demosaic
+from lichtbild.stages.demosaic import HALO_PX, DemosaicParams, demosaic
 
 WB = (1.9, 1.0, 1.5)
 # No step sees farther than this.
@@ -33,6 +33,19 @@ def test_a_crop_is_part_of_the_whole(name, top, left, height, width, seed):
     np.testing.assert_allclose(
         part[inside, inside], whole[top : top + height, left : left + width][inside, inside], atol=1e-4, rtol=1e-3
     )
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(["RGGB", "GBRG"]), st.integers(0, 9), st.integers(1, 60), st.booleans(), st.integers(0, 2**32))
+def test_a_band_is_part_of_the_whole(name, start, height, cut, seed):
+    mosaic = np.random.default_rng(seed).random((180, 60), np.float32)
+    frame = frame_of(mosaic, Cfa.from_name(name))
+    start, stop = 16 * start, min(16 * start + height, 180)
+    top, bottom = max(start - HALO_PX, 0), min(stop + HALO_PX, 180)
+    rows = (start - top, stop - top) if cut else None
+    band = demosaic(frame.rows(top, bottom), WB, rows=rows).pixels
+    part = band if cut else band[start - top : stop - top]
+    np.testing.assert_allclose(part, demosaic(frame, WB).pixels[start:stop], atol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)

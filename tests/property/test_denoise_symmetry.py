@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lichtbild.core import Domain, Frame, FrameInfo, NoiseModel
-from lichtbild.stages.denoise import DenoiseParams, analyse, denoise_rgb
+from lichtbild.stages.denoise import HALO_PX, DenoiseParams, analyse, denoise_rgb
 
 WB = (1.9, 1.0, 1.5)
 # Blocks of the coarsest scale stand every 16 px of the picture and see this far.
-LATTICE_PX, REACH_PX = 16, 64
+LATTICE_PX, REACH_PX = 16, HALO_PX
 
 
 def frame_of(rgb, alpha=1e-3, beta=1e-4, n_effective=1.0):
@@ -33,7 +33,7 @@ def test_a_crop_is_part_of_the_whole(top, left, height, width, seed):
     n = np.random.default_rng(seed).uniform(1, 2, rgb.shape[:2]).astype(np.float32)
     y, x = top * LATTICE_PX, left * LATTICE_PX
     whole_frame = frame_of(rgb)
-    facts = analyse(whole_frame, WB)
+    facts = analyse([whole_frame], WB)
     whole = denoise_rgb(whole_frame, WB, None, facts).pixels
     part = denoise_rgb(frame_of(rgb[y : y + height, x : x + width]), WB, None, facts).pixels
     inside = slice(REACH_PX, -REACH_PX)
@@ -41,6 +41,37 @@ def test_a_crop_is_part_of_the_whole(top, left, height, width, seed):
     np.testing.assert_allclose(part[inside, inside], expected[inside, inside], atol=2e-4)
     # The count of frames of the whole may differ from that of the crop: only finiteness is asked of it.
     assert np.isfinite(denoise_rgb(frame_of(rgb, n_effective=n), WB, None, facts).pixels).all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 12), st.integers(1, 150), st.booleans(), st.integers(0, 2**32 - 1))
+def test_a_band_is_part_of_the_whole(start, height, cut, seed):
+    rng = np.random.default_rng(seed)
+    gain = rng.uniform(1, 3, (26, 9, 3)).astype(np.float32)
+    frame = frame_of(picture(seed, 390, 117), n_effective=rng.uniform(1, 9, (390, 117)).astype(np.float32))
+    frame = frame.replaced(gain=gain)
+    facts = analyse([frame.rows(0, 64), frame.rows(128, 192), frame.rows(320, 390)], WB)
+    start, stop = 32 * start, min(32 * start + height, 390)
+    top, bottom = max(start - HALO_PX, 0), min(stop + HALO_PX, 390)
+    rows = (start - top, stop - top) if cut else None
+    band = denoise_rgb(frame.rows(top, bottom), WB, None, facts, rows)
+    whole = denoise_rgb(frame, WB, None, facts).pixels[start:stop]
+    part = band.pixels if cut else band.pixels[start - top : stop - top]
+    np.testing.assert_allclose(part, whole, atol=1e-5)
+    if cut:
+        assert band.n_effective.shape == band.shape
+
+
+def test_facts_from_strips_are_those_of_the_whole():
+    rng = np.random.default_rng(20261122)
+    rgb = (0.3 + rng.normal(size=(640, 1600, 3)) * np.sqrt(1e-3 * 0.3 + 1e-4)).astype(np.float32)
+    frame = frame_of(rgb, n_effective=rng.uniform(1, 2, rgb.shape[:2]).astype(np.float32))
+    whole, some = analyse([frame], WB), analyse([frame.rows(128 * k, 128 * k + 64) for k in range(5)], WB)
+    np.testing.assert_allclose(some.usual_share, whole.usual_share, rtol=0.02)
+    for one, other in zip(whole.variance, some.variance, strict=True):
+        ratio = other / one
+        assert 0.88 < np.median(ratio) < 1.14
+        assert ratio.max() < 2
 
 
 @settings(max_examples=8, deadline=None)

@@ -12,11 +12,11 @@ WB = np.array([2.1, 1.0, 1.6], np.float32)
 PRIOR = np.array([1e-3, 1e-2, 1e-3], np.float32)
 
 
-def both(mosaic, row, column, offset=4e-3):
-    fast = np.full((*mosaic.shape, 3), np.nan, np.float32)
+def both(mosaic, row, column, offset=4e-3, rows=(0, None)):
+    fast = np.full((*mosaic[slice(*rows)].shape, 3), np.nan, np.float32)
     clear = fast.copy()
-    native.call("demosaic", mosaic, row, column, WB, offset, PRIOR, fast)
-    reference.demosaic(mosaic, row, column, tuple(map(float, WB)), offset, tuple(map(float, PRIOR)), clear)
+    native.call("demosaic", mosaic, row, column, WB, offset, PRIOR, rows[0], fast)
+    reference.demosaic(mosaic, row, column, tuple(map(float, WB)), offset, tuple(map(float, PRIOR)), rows[0], clear)
     return fast, clear
 
 
@@ -36,6 +36,14 @@ def test_kernel_is_its_twin(shape, phase):
             assert np.quantile(difference, 0.999) < 3e-4
             assert np.median(difference) < 2e-6
             assert difference.max() < 1e-2
+
+
+@pytest.mark.parametrize("rows", [(0, 16), (16, 140), (48, 50)])
+def test_rows_of_a_mosaic(rows):
+    mosaic = np.random.default_rng().random((140, 70)).astype(np.float32)
+    fast, _ = both(mosaic, 0, 1, rows=rows)
+    whole, _ = both(mosaic, 0, 1)
+    np.testing.assert_array_equal(fast, whole[slice(*rows)])
 
 
 def test_what_is_not_finite_stays_near():

@@ -30,9 +30,9 @@ def test_lens_warp(source, result, reach, name):
     pixels = rng.uniform(-0.1, 1, source[0] * source[1] * 3).astype(np.float32)
     grid = random_grid(rng, result, reach)
     out = np.full((result[0], result[1] * 3), np.nan, np.float32)
-    native.call(name, pixels, source[1], source[0], grid, *resampling.tables(), out)
+    native.call(name, pixels, source[1], source[0], 0, 0, grid, *resampling.tables(), out)
     expected = np.full_like(out, np.nan)
-    getattr(reference, name)(pixels, source[1], source[0], grid, *resampling.tables(), expected)
+    getattr(reference, name)(pixels, source[1], source[0], 0, 0, grid, *resampling.tables(), expected)
     difference = np.abs(out - expected)
     # Where a position falls between two of the 256, single precision may round it the other way.
     assert np.mean(difference > 1e-4) < 0.01
@@ -45,9 +45,9 @@ def test_lens_warp_single(source, result):
     values = rng.uniform(1, 10, source).astype(np.float32)
     grid = random_grid(rng, result, 12)
     out = np.full(result, np.nan, np.float32)
-    native.call("lens_warp_single", values, grid, out)
+    native.call("lens_warp_single", values, source[0], 0, 0, grid, out)
     expected = np.full(result, np.nan, np.float32)
-    reference.lens_warp_single(values, grid, expected)
+    reference.lens_warp_single(values, source[0], 0, 0, grid, expected)
     assert np.abs(out - expected).max() < 1e-3
 
 
@@ -60,7 +60,7 @@ def test_a_grid_with_nan_reads_nothing_outside(name):
     grid[1:3, :, :, :2] = np.nan
     grid[3, :, :, :2] = np.inf
     out = np.full((20, 60), np.nan, np.float32)
-    native.call(name, pixels, 20, 20, grid, *resampling.tables(), out)
+    native.call(name, pixels, 20, 20, 0, 0, grid, *resampling.tables(), out)
     assert np.isfinite(out).all()
 
 

@@ -53,3 +53,18 @@ def test_small_arrays_are_numpy_s() -> None:
     small = memory.empty((3, 4), np.uint8)
     assert small.base is None
     assert memory.empty_like(small).shape == (3, 4)
+
+
+def test_a_buffer_serves_what_is_a_little_smaller() -> None:
+    memory.release()
+    gone = memory.empty((2 * BIG[0],))
+    place = address(gone)
+    del gone
+    less = memory.empty((2 * BIG[0] - 999,))
+    assert (address(less), less.shape) == (place, (2 * BIG[0] - 999,))
+    less[:] = 1
+    place = address(less)
+    del less
+    # A far smaller one would waste it.
+    tiny = memory.empty((BIG[0] - 64,))
+    assert address(tiny) != place

@@ -13,7 +13,7 @@ import pytest
 from lichtbild import api
 from lichtbild.core import Burst, Domain, FrameSource, Levels, NoiseModel
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
-from lichtbild.pipelines import intake
+from lichtbild.pipelines import finishing, intake
 from lichtbild.simulate import Simulation, VirtualCamera, procedural_scene, virtual_phone
 
 SHAPE = (160, 208)
@@ -84,6 +84,27 @@ def test_a_phone_with_all_corrections(scene):
     photo = api.develop(burst_of(scene, 2, virtual_phone("GBRG")))
     assert is_a_picture(photo)
     assert photo.negative.gain is not None
+
+
+@pytest.mark.parametrize("n_frames", [1, 2])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_bands_join_without_a_seam(scene, n_frames, bits, monkeypatch):
+    """Through a lens that bends lines, cropped, with brightened corners: in one piece or in bands of 32 rows."""
+    burst = burst_of(scene, n_frames, virtual_phone("GBRG"))
+    crop = (3, 5, SHAPE[0] - 17, SHAPE[1] - 12)
+    burst = dataclasses.replace(
+        burst,
+        sources=tuple(
+            dataclasses.replace(s, info=dataclasses.replace(s.info, default_crop=crop)) for s in burst.sources
+        ),
+    )
+    pictures = []
+    for band in (32, 10_000):
+        monkeypatch.setattr(finishing, "BAND_PX", band)
+        pictures.append(api.develop(burst, bits=bits).pixels.astype(int))
+    assert pictures[0].shape[0] < SHAPE[0]
+    # An encoded number may fall to the other side of a rounding edge.
+    assert np.abs(pictures[0] - pictures[1]).max() <= {8: 1, 16: 16}[bits]
 
 
 def test_quad_bayer(scene):
@@ -226,7 +247,7 @@ def test_progress_only_grows(scene):
     parts = [event.done / event.total for event in events]
     assert parts == sorted(parts)
     assert parts[-1] == pytest.approx(1)
-    assert {event.stage for event in events} >= {"read", "merge", "tone"}
+    assert {event.stage for event in events} >= {"read", "merge", "develop"}
 
 
 def test_a_mosaic_that_is_no_bayer_is_no_crash(scene):

@@ -2,7 +2,7 @@
 
 A burst makes the same half dozen full-size arrays for every frame. Memory fresh from the system is cleared page by page
 at its first touch, which costs as much processor time as the arithmetic on it; so buffers that nobody holds any more
-wait here for the next array of their size.
+wait here for the next array that fits.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ SMALLEST = 4 << 20
 """Bytes below which NumPy's own allocation is as quick."""
 MOST_WAITING = 192 << 20
 """Bytes that wait at most; the oldest are given back to the system first."""
+LOOSEST = 2
+"""A buffer serves arrays down to this part of its size: bands of one picture differ by some rows."""
 
 _waiting: list[npt.NDArray[np.uint8]] = []
 _lock = threading.Lock()
@@ -32,7 +34,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDAr
     if n_bytes < SMALLEST:
         return np.empty(shape, kind)
     buffer = _taken(n_bytes)
-    lease = (ctypes.c_char * n_bytes).from_buffer(buffer.data)
+    lease = (ctypes.c_char * n_bytes).from_buffer(buffer.data)  # the beginning of it
     weakref.finalize(lease, _given_back, buffer).atexit = False
     return np.frombuffer(memoryview(lease), kind).reshape(shape)
 
@@ -50,9 +52,9 @@ def release() -> None:
 
 def _taken(n_bytes: int) -> npt.NDArray[np.uint8]:
     with _lock:
-        for k, buffer in enumerate(_waiting):
-            if buffer.nbytes == n_bytes:
-                return _waiting.pop(k)
+        fitting = [k for k, buffer in enumerate(_waiting) if n_bytes <= buffer.nbytes <= LOOSEST * n_bytes]
+        if fitting:
+            return _waiting.pop(min(fitting, key=lambda k: _waiting[k].nbytes))
     return np.empty(n_bytes, np.uint8)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,20 +33,26 @@ class Photo:
     ----------
     display
         DISPLAY_RGB, oriented as the sensor saw it (`info.orientation` says how to turn it).
-    negative
-        CAMERA_RGB (or a merged MOSAIC) before development; None where it was not kept.
+    kept
+        The negative, CAMERA_RGB (or a merged MOSAIC) before development, or what makes it when it is asked for; None
+        where it was not kept.
     report
         What was done, as plain data: {"frames": [...], "stages": [...], "notes": [lines for people], ...}.
     """
 
     display: Frame
-    negative: Frame | None = None
+    kept: Frame | Callable[[], Frame] | None = None
     report: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.display.require(Domain.DISPLAY_RGB)
-        if self.negative is not None:
-            self.negative.require(Domain.CAMERA_RGB, Domain.MOSAIC)
+        if isinstance(self.kept, Frame):
+            self.kept.require(Domain.CAMERA_RGB, Domain.MOSAIC)
+
+    @functools.cached_property
+    def negative(self) -> Frame | None:
+        """What the picture was made from, linear; None where it was not kept."""
+        return self.kept() if callable(self.kept) else self.kept
 
     @property
     def pixels(self) -> npt.NDArray[Any]:

@@ -10,15 +10,15 @@ from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.params import Params
 from lichtbild.pipelines import intake
+from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import AlignParams, Motion, align, pyramid
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
-from lichtbild.stages.demosaic import DemosaicParams, demosaic
-from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
+from lichtbild.stages.demosaic import DemosaicParams
+from lichtbild.stages.denoise import DenoiseParams
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
-from lichtbild.stages.lens import correct as correct_lens
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.sharpen import SharpenParams
@@ -68,17 +68,27 @@ GUESS = DenoiseParams(luminance=1.0)
 
 @dataclass(frozen=True, eq=False)
 class Negative:
-    """CAMERA_RGB of the whole active area before denoising and lens correction, and what was done, as plain data."""
+    """What the frames gave before denoising and lens correction, and what was done, as plain data.
+
+    `frame` is linear: CAMERA_RGB of the whole active area, or the MOSAIC of a single frame, whose `linear` is the
+    former.
+    """
 
     frame: Frame
     white_balance: intake.White
     report: dict[str, Any]
+    params: PhotoParams
+
+    def linear(self) -> Frame:
+        """CAMERA_RGB float32 [H, W, 3]; a single frame is demosaiced at every call."""
+        frame = self.frame
+        return camera_rows(frame, 0, frame.shape[0], self.white_balance, self.params.demosaic)
 
 
 def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> Negative:
-    """The burst as one frame of linear camera RGB, of the reference's moment.
+    """The burst as one linear frame, of the reference's moment.
 
-    A single frame is demosaiced. Of more, the reference is demosaiced and denoised as a first guess, which all frames
+    A single frame stays a mosaic. Of more, the reference is demosaiced and denoised as a first guess, which all frames
     then correct. Memory: two decoded frames and the accumulators, whatever the number of frames.
     """
     plan = intake.plan(burst, params.quad_bayer)
@@ -87,9 +97,8 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     work.step("read", reference.info.name)
     if len(burst) == 1:
         reference = intake.repaired(reference, DefectFacts.none(), params.defects)
-        merged = _demosaiced(reference, plan, params)
-        work.step("demosaic", "")
-        return Negative(merged, plan.white_balance, plan.report | {"frames_used": 1.0})
+        work.step("repair", "")
+        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params)
 
     others = [k for k in plan.order if k != plan.reference]
     frame = intake.load(plan, others[0])
@@ -98,7 +107,9 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         defects = find_defects([reference, frame], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
-    merger = Merger(reference, _first_guess(reference, plan, params), plan.white_balance, params.merge)
+    guess = Source.of(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
+    merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
+    del reference, guess
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
     for k in others:
@@ -121,7 +132,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         "defects": int(defects.rows.size),
     }
     work.step("merge", "")
-    return Negative(merged, plan.white_balance, report)
+    return Negative(merged, plan.white_balance, report, params)
 
 
 def develop(
@@ -129,13 +140,14 @@ def develop(
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
     made = negative(burst, params, progress)
-    frame = denoise_rgb(made.frame, made.white_balance, _suited(params.denoise, made.frame))
-    progress(ProgressEvent("denoise", 0.85, 1.0))
-    frame = intake.cropped(correct_lens(frame, params.lens))
-    progress(ProgressEvent("lens", 0.9, 1.0))
+    source = Source.of(made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame))
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
-    facts = develop_display.analyse(frame, display)
-    picture = develop_display.render(frame, facts, display, space=space, bits=bits)
+    share = 1 - _Steps.SHARE
+
+    def rest(event: ProgressEvent) -> None:
+        progress(ProgressEvent(event.stage, _Steps.SHARE + share * event.done, 1.0))
+
+    picture, facts = finish(source, params.lens, display, rest, space=space, bits=bits)
     report = made.report | {
         "white": {
             "kelvin": round(facts.white.kelvin),
@@ -145,16 +157,7 @@ def develop(
         "exposure_ev": round(facts.tone.exposure_ev, 2),
         "assumed": [*made.report["assumed"], *facts.reasons],
     }
-    progress(ProgressEvent("tone", 1.0, 1.0))
-    return picture.replaced(colour_space=space), Negative(made.frame, made.white_balance, report)
-
-
-def _demosaiced(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
-    return demosaic(frame, plan.white_balance, params.demosaic) if frame.domain is Domain.MOSAIC else frame
-
-
-def _first_guess(frame: Frame, plan: intake.Plan, params: PhotoParams) -> Frame:
-    return denoise_rgb(_demosaiced(frame, plan, params), plan.white_balance, _suited(GUESS, frame))
+    return picture.replaced(colour_space=space), dataclasses.replace(made, report=report)
 
 
 def _suited(chosen: DenoiseParams, frame: Frame) -> DenoiseParams:
@@ -165,11 +168,13 @@ def _suited(chosen: DenoiseParams, frame: Frame) -> DenoiseParams:
 
 
 class _Steps:
-    """Progress over the frames: four fifths of a picture's time are spent on them."""
+    """Progress over the frames: SHARE of a picture's time is spent on them."""
+
+    SHARE = 0.8
 
     def __init__(self, n_frames: int, progress: Progress) -> None:
         self.done, self.total, self.progress = 0, n_frames + 1, progress
 
     def step(self, stage: str, message: str) -> None:
         self.done += 1
-        self.progress(ProgressEvent(stage, 0.8 * self.done / self.total, 1.0, message))
+        self.progress(ProgressEvent(stage, self.SHARE * self.done / self.total, 1.0, message))

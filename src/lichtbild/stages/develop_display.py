@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import native
+from lichtbild.core import memory, native
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import ShapeError, UsageError
 from lichtbild.core.frame import GAIN_STEP_PX, Frame, sample_gain_grid
@@ -17,6 +18,9 @@ Floats = npt.NDArray[np.float32]
 
 PROXY_PX = 320
 """Longest side of the picture the facts come from."""
+HALO_PX = sharpen.HALO_PX
+"""Rows of its surroundings that a row is made from."""
+KINDS: dict[int, type[np.generic]] = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
 @dataclass(frozen=True)
@@ -48,43 +52,98 @@ class DevelopFacts:
 
 
 def make_proxy(frame: Frame, longest_px: int = PROXY_PX) -> tuple[Frame, int]:
-    """Means over square cells, and the cell's size in px; at most `longest_px` cells along the longer side.
+    """Means over square cells of CAMERA_RGB, and the cell's size in px; at most `longest_px` cells along the longer
+    side. A MOSAIC's cells hold whole 2 x 2 patterns.
 
     Of large cells four rows are read, all columns of each: a third of the memory traffic, and no light is missed that
     matters to the whole picture.
     """
-    h, w = frame.shape
+    frame.require(Domain.CAMERA_RGB, Domain.MOSAIC)
+    unit = 1 if frame.domain is Domain.CAMERA_RGB else 2
+    h, w = (n // unit for n in frame.shape)
     cell = max(1, -(-max(h, w) // longest_px))
     rows, columns = np.arange(0, h, cell), np.arange(0, w, cell)
     offsets = np.unique(np.linspace(0, cell, min(cell, 4), endpoint=False).astype(int) + cell // 8)
     total = np.zeros((len(rows), w, 3), np.float32)
     for offset in offsets:
-        total += frame.pixels[np.minimum(rows + offset, h - 1)]
+        total += _rows_in_colour(frame, np.minimum(rows + offset, h - 1))
     area = len(offsets) * np.diff(np.append(columns, w)).astype(np.float32)
     pixels = np.add.reduceat(total, columns, axis=1) / area[:, None]
     n = float(np.mean(frame.n_effective))
     gain = None
     if frame.gain is not None:
         # The gain grid of the proxy, with its nodes every 16 proxy pixels.
-        y = np.arange(-(-len(rows) // GAIN_STEP_PX) + 1) * float(GAIN_STEP_PX * cell)
-        x = np.arange(-(-len(columns) // GAIN_STEP_PX) + 1) * float(GAIN_STEP_PX * cell)
+        step = float(GAIN_STEP_PX * cell * unit)
+        y, x = (np.arange(-(-len(cells) // GAIN_STEP_PX) + 1) * step for cells in (rows, columns))
         gain = sample_gain_grid(frame.gain, y, x)
     # Averaging a cell lowers the noise; half of it is kept, for what is not white in it.
-    return frame.replaced(pixels=pixels, n_effective=n * max(1.0, len(offsets) * cell / 2), gain=gain), cell
+    share = n * max(1.0, len(offsets) * cell / 2)
+    return frame.replaced(pixels=pixels, domain=Domain.CAMERA_RGB, n_effective=share, gain=gain), cell * unit
+
+
+def _rows_in_colour(frame: Frame, rows: npt.NDArray[np.intp]) -> Floats:
+    """Rows of CAMERA_RGB, or pairs of rows of a MOSAIC with the mean of each colour in a 2 x 2 pattern."""
+    if frame.domain is Domain.CAMERA_RGB:
+        return np.asarray(frame.pixels[rows])
+    planes = [np.zeros((len(rows), frame.shape[1] // 2), np.float32) for _ in range(3)]
+    count = [0, 0, 0]
+    for i, colours in enumerate(frame.info.cfa.colours if frame.info.cfa is not None else ((0, 1), (1, 2))):
+        line = frame.pixels[2 * rows + i, : frame.shape[1] // 2 * 2]
+        for j, k in enumerate(colours):
+            planes[k] += line[:, j::2]
+            count[k] += 1
+    return np.stack([plane / max(n, 1) for plane, n in zip(planes, count, strict=True)], 2)
 
 
 def analyse(frame: Frame, params: DevelopParams | None = None) -> DevelopFacts:
     """Facts of a whole CAMERA_RGB picture; use them for its preview and crops too. Cost O(H W) once over, and 0.1 s."""
     frame.require(Domain.CAMERA_RGB)
+    return analyse_proxy(*make_proxy(frame), frame.shape, params, n_effective=float(np.mean(frame.n_effective)))
+
+
+def crop_proxy(proxy: Frame, cell_px: int, crop: tuple[int, int, int, int]) -> Frame:
+    """The part of a proxy that shows `crop` (top, left, height, width in px of the picture), in cells counted from its
+    corner: for facts of what is shown."""
+    counts = [-(-n // cell_px) for n in crop[2:]]
+    y, x = (np.arange(n) + at / cell_px for n, at in zip(counts, crop[:2], strict=True))
+    # `sample_gain_grid` has its nodes every 16 px.
+    pixels = sample_gain_grid(np.asarray(proxy.pixels), GAIN_STEP_PX * y, GAIN_STEP_PX * x)
+    gain = proxy.gain
+    if gain is not None:
+        at = (
+            GAIN_STEP_PX * np.arange(-(-n // GAIN_STEP_PX) + 1) + first / cell_px
+            for n, first in zip(counts, crop[:2], strict=True)
+        )
+        gain = sample_gain_grid(gain, *at)
+    return proxy.replaced(pixels=pixels, gain=gain)
+
+
+def analyse_proxy(
+    proxy: Frame,
+    cell_px: int,
+    shape: tuple[int, int],
+    params: DevelopParams | None = None,
+    *,
+    n_effective: float,
+) -> DevelopFacts:
+    """Facts of a whole picture of `shape` from its proxy.
+
+    Parameters
+    ----------
+    proxy, cell_px
+        From `make_proxy`: of the picture itself, or of what it is made from (a mosaic, a picture before denoising and
+        lens correction), through `LensPlan.proxy` and `crop_proxy`.
+    n_effective
+        Frames in a pixel of the picture, on average.
+    """
     params = params or DevelopParams()
-    proxy, cell = make_proxy(frame)
-    white = white_balance.find(frame.info, params.white_balance, proxy)
-    colour_facts = colour.analyse(frame.info, white.neutral, white.xy)
+    white = white_balance.find(proxy.info, params.white_balance, proxy)
+    colour_facts = colour.analyse(proxy.info, white.neutral, white.xy)
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
-    tone_facts = tone.analyse(work, params.tone, n_effective=float(np.mean(frame.n_effective)))
-    return DevelopFacts(frame.shape, cell, white, colour_facts, highlight_facts, tone_facts)
+    tone_facts = tone.analyse(work, params.tone, n_effective=n_effective)
+    return DevelopFacts(shape, cell_px, white, colour_facts, highlight_facts, tone_facts)
 
 
 def sample_nodes(
@@ -133,6 +192,7 @@ def render_reference(
     sharpen_facts = sharpen.analyse(work.noise.alpha, work.noise.beta, sharpen_params)
     rows, columns = (np.arange(n) + 0.5 for n in frame.shape)
     noise = sample_gain_grid(sharpen.noise_nodes(frame, sharpen_facts), rows, columns)
+    noise = noise / sharpen.counts(frame)[..., None]
     work = sharpen.apply(work, sharpen_facts, noise, sharpen_params)
     return tone.apply(work, facts.tone, model, space, bits)
 
@@ -168,38 +228,97 @@ def render(
     ShapeError
         If the window or the frame is empty.
     """
+    h, w = frame.shape
+    part = Part(0, (0, 0, h, w), (0, h), window)
+    return render_part(frame, part, facts, params, space=space, bits=bits)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which rows of a picture are to be rendered, and where the frame that holds them lies.
+
+    Parameters
+    ----------
+    start
+        Row of the whole picture, before it is cropped, that the frame begins with.
+    crop
+        (top, left, height, width) in px of the whole picture: what is shown, and what the facts are of.
+    rows
+        (first, last): rows of the crop to be rendered. The frame holds them and HALO_PX more on either side, where the
+        crop has them.
+    window
+        The part of the facts' picture that the crop shows, as in `render`; default: all of it.
+    """
+
+    start: int
+    crop: tuple[int, int, int, int]
+    rows: tuple[int, int]
+    window: tuple[int, int, int, int] | None = None
+
+
+def render_part(
+    frame: Frame,
+    part: Part,
+    facts: DevelopFacts,
+    params: DevelopParams | None = None,
+    *,
+    space: str = "srgb",
+    bits: int = 8,
+    out: npt.NDArray[Any] | None = None,
+) -> Frame:
+    """Some rows of a picture, as `render` makes them of the whole; `frame` holds them before the crop.
+
+    `out`: where to write them, [last - first, width, 3] of the kind that `bits` asks for; default: a new array. What it
+    raises is that of `render`; the info of the frame is left as it is.
+    """
     frame.require(Domain.CAMERA_RGB)
     if space not in ("srgb", "p3"):
         raise UsageError(f"{space!r} is no colour space of a display here", where="space", hint="srgb or p3")
-    if bits not in (8, 16, 32):
+    if bits not in KINDS:
         raise UsageError(f"{bits} bits are not offered", where="bits", hint="8, 16 or 32")
     params = params or DevelopParams()
-    h, w = frame.shape
-    top, left, height, width = window or (0, 0, *facts.shape)
-    if height < 1 or width < 1 or h < 1 or w < 1:
-        raise ShapeError(f"a window of {height} x {width} for {h} x {w} pixels shows nothing", where="window")
+    top, left, height, width = part.crop
+    first, last = part.rows
+    place = part.window or (0, 0, *facts.shape)
+    if min(height, width, *frame.shape, *place[2:]) < 1:
+        raise ShapeError(f"a window of {place[2]} x {place[3]} for {height} x {width} px shows nothing", where="window")
+    above = part.start - top  # row of the crop that the frame begins with
+    looked_at = max(first - HALO_PX, 0), min(last + HALO_PX, height)
+    if not 0 <= first < last <= height or looked_at[0] < above or looked_at[1] > above + frame.shape[0]:
+        raise ShapeError(f"rows {first} to {last} of the crop are not in the frame", where="rows")
+    if left < 0 or left + width > frame.shape[1]:
+        raise ShapeError(f"columns {left} to {left + width} of {frame.shape[1]} px", where="crop")
+    if out is None:
+        out = memory.empty((last - first, width, 3), KINDS[bits])
+    elif out.shape != (last - first, width, 3) or out.dtype != KINDS[bits] or not out.flags.c_contiguous:
+        raise ShapeError(f"{last - first} x {width} px of {bits} bits do not fit {out.shape} {out.dtype}", where="out")
     work_noise = colour.work_noise(frame.noise, facts.white.neutral, facts.colour)
     sharpen_params = sharpen_of(frame, params)
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)
     nodes = np.ascontiguousarray(np.concatenate([facts.tone.model, facts.highlights.surround], 2), np.float32)
     start, end = (facts.highlights.start, facts.highlights.end) if params.highlights.reconstruct else (1e9, 2e9)
-    kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[bits]
-    out = np.empty((h, w, 3), kind)
-    step_x, step_y = width / w / facts.cell_px, height / h / facts.cell_px
+    step_y, step_x = (place[2 + k] / part.crop[2 + k] / facts.cell_px for k in (0, 1))
+    inside = max(-above, 0), min(height - above, frame.shape[0])
     native.call(
         {8: "develop_u8", 16: "develop_u16", 32: "develop_f32"}[bits],
         np.ascontiguousarray(frame.pixels, np.float32),
         highlights.inverse_clip_nodes(frame),
         sharpen.noise_nodes(frame, sharpen_facts),
+        sharpen.counts(frame),
         nodes,
         np.asarray(1 / np.asarray(facts.white.neutral), np.float32),
         tone.matrices(facts.colour.matrix, space),
         facts.tone.lut,
         tone.reference.gamut_chroma(space),
         sharpen_facts.taps,
-        left / facts.cell_px + 0.5 * step_x - 0.5,
+        left,
+        inside[0],
+        inside[1] - inside[0],
+        first - above,
+        above,
+        place[1] / facts.cell_px + 0.5 * step_x - 0.5,
         step_x,
-        top / facts.cell_px + 0.5 * step_y - 0.5,
+        place[0] / facts.cell_px + 0.5 * step_y - 0.5,
         step_y,
         start,
         end,
@@ -210,4 +329,7 @@ def render(
         int(facts.tone.identity),
         out,
     )
-    return frame.replaced(pixels=out, domain=Domain.DISPLAY_RGB)
+    n = frame.n_effective
+    if isinstance(n, np.ndarray):
+        n = n[first - above : last - above, left : left + width]
+    return frame.replaced(pixels=out, domain=Domain.DISPLAY_RGB, n_effective=n, gain=None)

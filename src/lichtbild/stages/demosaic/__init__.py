@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lichtbild.core import native
+from lichtbild.core import memory, native
 from lichtbild.core.camera import Cfa
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, ShapeError
@@ -14,7 +14,10 @@ from lichtbild.core.frame import Frame
 from lichtbild.core.noise import NoiseModel
 from lichtbild.core.params import Params, param
 
-__all__ = ["DemosaicParams", "demosaic"]
+__all__ = ["HALO_PX", "DemosaicParams", "demosaic"]
+
+HALO_PX = 32
+"""Rows beyond a band that a band's result depends on."""
 
 # Variance of the result over that of the mosaic, and the blur of its noise, on flat fields (tests/physics), under
 # white balance 2, 1, 1.6; other light changes the factors of red and blue by some percent.
@@ -34,7 +37,12 @@ class DemosaicParams(Params):
     )
 
 
-def demosaic(frame: Frame, white_balance: tuple[float, float, float], params: DemosaicParams | None = None) -> Frame:
+def demosaic(
+    frame: Frame,
+    white_balance: tuple[float, float, float],
+    params: DemosaicParams | None = None,
+    rows: tuple[int, int] | None = None,
+) -> Frame:
     """Camera RGB of a Bayer mosaic.
 
     Green minus red (blue) is estimated along rows and along columns; each estimate carries its expected error and they
@@ -45,10 +53,13 @@ def demosaic(frame: Frame, white_balance: tuple[float, float, float], params: De
     Parameters
     ----------
     frame
-        Linear MOSAIC float32 [H, W] of any Bayer phase, H and W >= 2.
+        Linear MOSAIC float32 [H, W] of any Bayer phase, H and W >= 2. A picture may be given in bands, with HALO_PX
+        rows more at both ends.
     white_balance
         Multipliers of red, green and blue that make a neutral surface grey (green = 1). Used inside only: the result is
         not white-balanced. Wrong by a stop costs 1 dB.
+    rows
+        Rows (start, stop) of the frame that are wanted, start a multiple of 16; None: all.
 
     Returns
     -------
@@ -59,7 +70,7 @@ def demosaic(frame: Frame, white_balance: tuple[float, float, float], params: De
     DomainError
         If the frame is no linear Bayer mosaic.
     ShapeError
-        If it is smaller than 2x2.
+        If it is smaller than 2x2, or `rows` are not within it.
 
     Notes
     -----
@@ -77,9 +88,11 @@ def demosaic(frame: Frame, white_balance: tuple[float, float, float], params: De
     if balance.shape != (3,) or not np.all(np.isfinite(balance)) or np.any(balance <= 0):
         raise DomainError(f"white balance {white_balance} is not three positive numbers", where="white_balance")
     mosaic = np.ascontiguousarray(frame.pixels)
-    out = np.empty((*frame.shape, 3), np.float32)
-    native.call("demosaic", mosaic, cfa.red_row, cfa.red_column, balance, offset, prior, out)
-    return frame.replaced(pixels=out, domain=Domain.CAMERA_RGB, noise=noise_after(frame.noise)).with_info(cfa=None)
+    start, stop = rows or (0, frame.shape[0])
+    wanted = frame.rows(start, stop)
+    out = memory.empty((*wanted.shape, 3))
+    native.call("demosaic", mosaic, cfa.red_row, cfa.red_column, balance, offset, prior, start, out)
+    return wanted.replaced(pixels=out, domain=Domain.CAMERA_RGB, noise=noise_after(frame.noise)).with_info(cfa=None)
 
 
 def check_bayer(frame: Frame) -> Cfa:
@@ -97,9 +110,12 @@ def check_bayer(frame: Frame) -> Cfa:
 
 
 def root_offset(frame: Frame) -> tuple[float, float]:
-    """Offset of the square root, and the variance of noise in it, from green's noise and the mean number of frames."""
+    """Offset of the square root, and the variance of noise in it, from green's noise.
+
+    Where the number of frames differs over the picture one is counted: a band shall not differ from its whole.
+    """
     channel = min(1, frame.noise.n_channels - 1)
-    n_frames = float(np.mean(frame.n_effective))
+    n_frames = 1.0 if isinstance(frame.n_effective, np.ndarray) else frame.n_effective
     alpha, beta = frame.noise.alpha[channel] / n_frames, frame.noise.beta[channel] / n_frames
     offset = float(np.clip(OFFSET_PART * beta / max(alpha, 1e-12), *OFFSET_BOUNDS))
     # At mid grey: var(sqrt(s + offset)) = var(s) / (4 (s + offset)).

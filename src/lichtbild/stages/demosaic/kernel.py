@@ -101,8 +101,8 @@ def colours_at(sideways, upright, green, slope, steps, floor):
 
 @hl.generator(name="demosaic")
 class Demosaic:
-    """mosaic float32 [H, W], parities of red, white balance float32 [3], offset of the square root, priors float32 [3]
-    -> float32 [H, W, 3]."""
+    """mosaic float32 [H, W], parities of red, white balance float32 [3], offset of the square root, priors float32 [3],
+    first row that is wanted -> float32 [rows wanted, W, 3]."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     red_row = hl.InputScalar(hl.Int(32))
@@ -110,6 +110,7 @@ class Demosaic:
     white_balance = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
     prior = hl.InputBuffer(hl.Float(32), 1)
+    first_row = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -171,7 +172,9 @@ class Demosaic:
             straight = (value - root) * (2 * root)
             return hl.select(value > root, value * value - g.offset, straight) / wb[k]
 
-        g.out[c, x, y] = hl.select(c == 0, light(red, 0), hl.select(c == 1, light(green[x, y], 1), light(blue, 2)))
+        picture = hl.Func("picture")
+        picture[c, x, y] = hl.select(c == 0, light(red, 0), hl.select(c == 1, light(green[x, y], 1), light(blue, 2)))
+        g.out[c, x, y] = picture[c, x, y + g.first_row]
 
         # Strips of rows in parallel, cut into columns that keep every ring buffer in the second-level cache; within a
         # column each step slides down a row at a time, so nothing is computed twice but the rims of the cuts.

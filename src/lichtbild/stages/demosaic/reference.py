@@ -109,7 +109,7 @@ def colours_at(
 
 def demosaic(
     mosaic: Floats, red_row: int, red_column: int, white_balance: tuple[float, float, float],
-    offset: float, prior: tuple[float, float, float], out: Floats,
+    offset: float, prior: tuple[float, float, float], first_row: int, out: Floats,
 ) -> None:  # fmt: skip
     """Mosaic to camera RGB.
 
@@ -126,8 +126,10 @@ def demosaic(
     prior
         Regression priors: of the slope along lines, of the slope of red and blue over green, and the floor of the
         likeness weights.
+    first_row
+        Of the mosaic, that is wanted first.
     out
-        float32 [H, W, 3], written.
+        float32 [rows wanted, W, 3], written.
     """
     height, width = mosaic.shape
     padded = np.pad(mosaic, PAD_PX, mode="reflect")
@@ -164,4 +166,5 @@ def demosaic(
     planes = np.where(rows, first, second), green, np.where(rows, second, first)
     inside = slice(PAD_PX, PAD_PX + height), slice(PAD_PX, PAD_PX + width)
     for c in range(3):
-        out[..., c] = from_root(planes[c][inside], offset) / np.float32(white_balance[c])
+        whole = from_root(planes[c][inside], offset) / np.float32(white_balance[c])
+        out[..., c] = whole[first_row : first_row + out.shape[0]]

@@ -27,7 +27,7 @@ def from_root(t: Floats, offset: float) -> Floats:
     return np.asarray(np.where(t > 0.5 * root, t * t, (t - 0.25 * root) * root) - offset)
 
 
-def shrink(q: Floats, cells: Floats, weight: Floats, strength: float, basis: Floats) -> tuple[Floats, int]:
+def shrink(q: Floats, cells: Floats, weight: Floats, strength: float) -> tuple[Floats, int]:
     """One part [H, W] shrunk on itself and a rim of RIM px; the result starts at row and column -RIM."""
     height, width = q.shape
     rows, columns = (-(-n // STEP) * STEP for n in (height, width))
@@ -40,7 +40,10 @@ def shrink(q: Floats, cells: Floats, weight: Floats, strength: float, basis: Flo
     around = more[:-1, :-1] + more[:-1, 1:] + more[1:, :-1] + more[1:, 1:]
     around = around[: blocks.shape[0], : blocks.shape[1], None, None] / 4
 
-    cosine, window = basis[:SIZE].astype(np.float64), basis[SIZE].astype(np.float64)
+    n = np.arange(SIZE)
+    cosine = np.cos(np.pi * (n + 0.5) * n[:, None] / SIZE) * np.sqrt(2 / SIZE)
+    cosine[0] /= np.sqrt(2)
+    window = np.sin(np.pi * (n + 0.5) / SIZE)
     spectrum = cosine @ blocks @ cosine.T
     power = spectrum**2 * weight
     # The mean is no part of the structure: its neighbour in the row stands for it.
@@ -65,8 +68,9 @@ def raised(dealt: Floats, rim: int, coarse: Floats, height: int, width: int) -> 
     """`dealt` (with its rim) whose coarse part is replaced: dealt + enlarged(coarse - halved(dealt))."""
     half = (dealt[0::2, 0::2] + dealt[1::2, 0::2] + dealt[0::2, 1::2] + dealt[1::2, 1::2]) / 4
     before = rim // 2
-    after = [h - before - c for h, c in zip(half.shape, coarse.shape, strict=True)]
-    change = np.pad(coarse, ((before, after[0]), (before, after[1])), "edge") - half
+    after = [max(h - before - c, 0) for h, c in zip(half.shape, coarse.shape, strict=True)]
+    more = np.pad(coarse, ((before, after[0]), (before, after[1])), "edge")
+    change = more[: half.shape[0], : half.shape[1]] - half
 
     def enlarged(a: Floats) -> Floats:
         out = np.empty((2 * a.shape[0] - 4, a.shape[1]))
@@ -79,19 +83,25 @@ def raised(dealt: Floats, rim: int, coarse: Floats, height: int, width: int) -> 
     return np.asarray(whole[rim - 2 : rim - 2 + height, rim - 2 : rim - 2 + width])
 
 
-def denoise_scale(
-    parts: Floats, coarse: Floats, cells: Floats, weight: Floats, strength: Floats, basis: Floats, out: Floats
-) -> None:
+def denoise_frames(n_frames: Floats, usual: float, limit: float, out: Floats) -> None:
+    """1 / frames in cells, the more where it is above the usual; arguments as of the kernel."""
+    height, width = n_frames.shape
+    rows, columns = out.shape
+    inverse = np.pad(1 / np.maximum(n_frames, 1e-3), ((0, 4 * rows - height), (0, 4 * columns - width)), "edge")
+    mean = inverse.reshape(rows, 4, columns, 4).mean((1, 3))
+    out[...] = mean * np.clip(np.sqrt(mean / usual), 1, limit)
+
+
+def denoise_scale(parts: Floats, coarse: Floats, cells: Floats, weight: Floats, strength: Floats, out: Floats) -> None:
     """One coarser scale; arguments as of the kernel (float32, [3, H, W] and the like)."""
-    height, width = parts.shape[1:]
     for c in range(3):
-        dealt, rim = shrink(parts[c].astype(np.float64), cells[c], weight[c], float(strength[c]), basis)
-        out[c] = raised(dealt, rim, coarse[c], height, width)
+        dealt, rim = shrink(parts[c].astype(np.float64), cells[c], weight[c], float(strength[c]))
+        out[c] = raised(dealt, rim, coarse[c, : -(-parts.shape[1] // 2)], *out.shape[1:])
 
 
 def denoise_finest(
     rgb: Floats, balance: Floats, offset: float, coarse: Floats, cells: Floats, weight: Floats, strength: Floats,
-    basis: Floats, out: Floats,
+    first: int, out: Floats,
 ) -> None:  # fmt: skip
     """The finest scale and the way back to light; arguments as of the kernel."""
     height, width = rgb.shape[:2]
@@ -99,10 +109,10 @@ def denoise_finest(
     result, lost = np.empty_like(q), np.empty_like(q)
     rows, columns = np.arange(height) // STEP, np.arange(width) // STEP
     for c in range(3):
-        dealt, rim = shrink(q[c], cells[c], weight[c], float(strength[c]), basis)
+        dealt, rim = shrink(q[c], cells[c], weight[c], float(strength[c]))
         # Whole cells of 4x4 px, beyond the border too.
         size = cells.shape[1] * STEP, cells.shape[2] * STEP
-        whole = raised(dealt, rim, coarse[c], *size)
+        whole = raised(dealt, rim, coarse[c, : -(-height // 2)], *size)
         rest = np.pad(q[c], ((0, size[0] - height), (0, size[1] - width)), "symmetric") - whole
         removed = (rest**2).reshape(size[0] // STEP, STEP, size[1] // STEP, STEP).mean((1, 3))
         result[c] = whole[:height, :width]
@@ -113,4 +123,6 @@ def denoise_finest(
     share = lost.sum(0) / (of_sum + 1e-20)
     ends = share * of_ends / (balance[0] + balance[2])
     added = np.stack([ends * balance[0], share * np.maximum(of_sum - of_ends, 0), ends * balance[2]], 2)
-    out[...] = (from_root(t, offset) + added) / balance
+    # Rows of the last step that lie beyond the picture stay as they are.
+    light = ((from_root(t, offset) + added) / balance)[16 * first :][: len(out)]
+    out[: len(light)] = light

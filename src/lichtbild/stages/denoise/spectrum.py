@@ -60,10 +60,10 @@ def declared(correlation_px: float, n_scales: int) -> tuple[Floats, ...]:
     return tuple(result)
 
 
-def block_places(height: int, width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Top rows and left columns (multiples of 4) of up to MAX_BLOCKS blocks spread evenly over a picture."""
+def block_places(height: int, width: int, most: int = MAX_BLOCKS) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Top rows and left columns (multiples of 4) of up to `most` blocks spread evenly over a picture."""
     rows, columns = np.arange(0, height - SIZE + 1, 4), np.arange(0, width - SIZE + 1, 4)
-    step = max(1.0, np.sqrt(rows.size * columns.size / MAX_BLOCKS))
+    step = max(1.0, np.sqrt(rows.size * columns.size / most))
     rows = rows[(np.arange(0, rows.size, step)).astype(np.intp)]
     columns = columns[(np.arange(0, columns.size, step)).astype(np.intp)]
     top, left = np.meshgrid(rows, columns, indexing="ij")

@@ -13,9 +13,11 @@ DX, DY, GAIN = 0, 1, 2
 
 
 def curved(before, here, after, beyond, t):
-    """Between the nodes `here` (t = 0) and `after` (t = 1) along the parabola of all four: exact for quadratics."""
+    """Between the nodes `here` (t = 0) and `after` (t = 1) along the parabola of all four: exact for quadratics.
+
+    Rounded alike wherever it is compiled to: a band of a picture shows the same pixels as the whole."""
     bend = (here + after - before - beyond) * hl.f32(0.25)
-    return here + (after - here) * t + bend * t * (hl.f32(1) - t)
+    return hl.strict_float(here + (after - here) * t + bend * t * (hl.f32(1) - t))
 
 
 def window(position, length):
@@ -47,14 +49,16 @@ def warp(g, is_shared):
 
     place, gain = hl.Func("place"), hl.Func("gain")
     left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), g.width)
-    top, row_down = window(y * PHASES + rounded(at_pixel(DY, True)), g.height)
-    place[x, y, c] = ((top * g.width + left) * 3 + c, row_across, row_down)
+    top, row_down = window((y + g.first) * PHASES + rounded(at_pixel(DY, True)), g.height)
+    n_rows = g.pixels.dim(0).extent() // (g.width * 3)  # those that are here
+    held_top = hl.clamp(top - g.start, 0, n_rows - TAPS)
+    place[x, y, c] = ((held_top * g.width + left) * 3 + c, row_across, row_down)
     gain[x, y, c] = at_pixel(GAIN, False)
 
     # Six rows weighted down, then across: the lanes k are floats of one row, so that every load is contiguous. What
     # `window` returns is held inside already.
     rows, row_floats = (2 * TAPS - 1) * PHASES - 1, g.width * 3
-    limits = ((g.height - TAPS + 1) * row_floats - (3 * TAPS if is_shared else LANES), rows, rows)
+    limits = ((n_rows - TAPS + 1) * row_floats - (3 * TAPS if is_shared else LANES), rows, rows)
 
     def placed(column, plane):
         found = place[column, y, plane]
@@ -101,13 +105,16 @@ def warp(g, is_shared):
 
 
 class Inputs:
-    """pixels float32 [H * W * 3], W, H; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]: displacement x and y in
-    px and gain at output position (16 (i - 1), 16 (j - 1)); weights across float32 [11 * 256, 16] (zeros between the
-    taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
+    """pixels float32 [n * W * 3], n rows of a picture of W x H px, the first one its row `start`; `first`, the row of
+    the result (a multiple of 16) that `out` begins with; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]:
+    displacement x and y in px and gain at position (first + 16 (i - 1), 16 (j - 1)) of the result; weights across
+    float32 [11 * 256, 16] (zeros between the taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
 
     pixels = hl.InputBuffer(hl.Float(32), 1)
     width = hl.InputScalar(hl.Int(32))
     height = hl.InputScalar(hl.Int(32))
+    start = hl.InputScalar(hl.Int(32))
+    first = hl.InputScalar(hl.Int(32))
     grid = hl.InputBuffer(hl.Float(32), 4)
     across = hl.InputBuffer(hl.Float(32), 2)
     down = hl.InputBuffer(hl.Float(32), 2)
@@ -132,9 +139,13 @@ class LensWarpShared(Inputs):
 
 @hl.generator(name="lens_warp_single")
 class LensWarpSingle:
-    """values float32 [H, W] along the displacement of plane 1 of a grid as in lens_warp, bilinear -> float32 [h, w]."""
+    """values float32 [n, W] along the displacement of plane 1 of a grid as in lens_warp, bilinear -> float32 [h, w];
+    n rows of H, `start` and `first` as there."""
 
     values = hl.InputBuffer(hl.Float(32), 2)
+    height = hl.InputScalar(hl.Int(32))
+    start = hl.InputScalar(hl.Int(32))
+    first = hl.InputScalar(hl.Int(32))
     grid = hl.InputBuffer(hl.Float(32), 4)
     out = hl.OutputBuffer(hl.Float(32), 2)
 
@@ -151,7 +162,8 @@ class LensWarpSingle:
             return low, exact - hl.f32(low)
 
         column, fx = source(DX, x, g.values.dim(0).extent())
-        row, fy = source(DY, y, g.values.dim(1).extent())
+        row, fy = source(DY, y + g.first, g.height)
+        row = hl.clamp(row - g.start, 0, g.values.dim(1).extent() - 2)
         upper = g.values[column, row] * (hl.f32(1) - fx) + g.values[column + 1, row] * fx
         lower = g.values[column, row + 1] * (hl.f32(1) - fx) + g.values[column + 1, row + 1] * fx
         g.out[x, y] = upper + (lower - upper) * fy

@@ -11,20 +11,30 @@ Floats = npt.NDArray[np.float32]
 STEP = 16
 
 
-def lens_warp(pixels: Floats, width: int, height: int, grid: Floats, across: Floats, down: Floats, out: Floats) -> None:
-    """Same arguments as the kernel: pixels [H * W * 3], grid [.., .., 3, 3], the two weight tables (unused: the weights
+def lens_warp(
+    pixels: Floats,
+    width: int,
+    height: int,
+    start: int,
+    first: int,
+    grid: Floats,
+    across: Floats,
+    down: Floats,
+    out: Floats,
+) -> None:
+    """Same arguments as the kernel: pixels [n * W * 3], grid [.., .., 3, 3], the two weight tables (unused: the weights
     are taken from their definition), out [h, w * 3], written in place."""
     shape = (out.shape[0], out.shape[1] // 3)
     weights = taps()
     for plane in range(3):
-        source = pixels.reshape(height, width, 3)[:, :, plane].astype(np.float64)
+        source = pixels.reshape(-1, width, 3)[:, :, plane].astype(np.float64)
         dx, dy, gain = (at_pixels(grid[:, :, plane, value].astype(np.float64), shape, value < 2)
                         for value in range(3))  # fmt: skip
         x = np.arange(shape[1]) * PHASES + np.floor(dx * PHASES + 0.5).astype(np.intp)
-        y = np.arange(shape[0])[:, None] * PHASES + np.floor(dy * PHASES + 0.5).astype(np.intp)
+        y = (np.arange(shape[0]) + first)[:, None] * PHASES + np.floor(dy * PHASES + 0.5).astype(np.intp)
         total = np.zeros(shape)
         for n in range(TAPS):
-            row = np.clip((y >> 8) - 2 + n, 0, height - 1)  # the border's pixel repeats
+            row = np.clip((y >> 8) - 2 + n, 0, height - 1) - start  # the border's pixel repeats
             for m in range(TAPS):
                 column = np.clip((x >> 8) - 2 + m, 0, width - 1)
                 total += weights[y & 255, n] * weights[x & 255, m] * source[row, column]
@@ -32,12 +42,20 @@ def lens_warp(pixels: Floats, width: int, height: int, grid: Floats, across: Flo
 
 
 def lens_warp_shared(
-    pixels: Floats, width: int, height: int, grid: Floats, across: Floats, down: Floats, out: Floats
+    pixels: Floats,
+    width: int,
+    height: int,
+    start: int,
+    first: int,
+    grid: Floats,
+    across: Floats,
+    down: Floats,
+    out: Floats,
 ) -> None:
     """The same with the displacement of plane 0 for all planes."""
     alike = grid.copy()
     alike[:, :, 1:, :2] = grid[:, :, :1, :2]
-    lens_warp(pixels, width, height, alike, across, down, out)
+    lens_warp(pixels, width, height, start, first, alike, across, down, out)
 
 
 def at_pixels(nodes: npt.NDArray[np.float64], shape: tuple[int, int], is_curved: bool) -> npt.NDArray[np.float64]:
@@ -55,14 +73,15 @@ def _along(nodes: npt.NDArray[np.float64], length: int, is_curved: bool) -> npt.
     return np.asarray(straight + bend * t * (1 - t) if is_curved else straight)
 
 
-def lens_warp_single(values: Floats, grid: Floats, out: Floats) -> None:
-    """Same arguments as the kernel: values [H, W] along the displacement of plane 1, bilinear, into out [h, w]."""
-    height, width = values.shape
+def lens_warp_single(values: Floats, height: int, start: int, first: int, grid: Floats, out: Floats) -> None:
+    """Same arguments as the kernel: values [n, W] along the displacement of plane 1, bilinear, into out [h, w]."""
+    width = values.shape[1]
     dx, dy = (at_pixels(grid[:, :, 1, value].astype(np.float64), out.shape, True) for value in range(2))
     x = np.clip(np.arange(out.shape[1]) + dx, 0, width - 1)
-    y = np.clip(np.arange(out.shape[0])[:, None] + dy, 0, height - 1)
+    y = np.clip(np.arange(first, first + out.shape[0])[:, None] + dy, 0, height - 1)
     column, row = np.minimum(x.astype(np.intp), width - 2), np.minimum(y.astype(np.intp), height - 2)
     fx, fy = x - column, y - row
+    row = row - start
     upper = values[row, column] * (1 - fx) + values[row, column + 1] * fx
     lower = values[row + 1, column] * (1 - fx) + values[row + 1, column + 1] * fx
     out[...] = upper * (1 - fy) + lower * fy

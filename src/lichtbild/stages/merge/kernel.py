@@ -1,338 +1,284 @@
-"""The burst merge: how far each frame can be trusted, samples gathered where they fell, and the finished picture."""
+"""The burst merge: samples gathered where they fell, and the finished picture.
+
+Sums and the first guess are kept in rows of planes, [H, planes, W]: what belongs to a row of the picture lies together,
+and a band of rows is an array of its own.
+"""
 
 import halide as hl
+from halide_common import off_centre, padded_load, tile_cells
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
-yi = hl.Var("yi")
+xo, xi, yo, yi, n = hl.Var("xo"), hl.Var("xi"), hl.Var("yo"), hl.Var("yi"), hl.Var("n")
 
-LANES = 16
-
-
-def tile_field(grid, component):
-    """Bilinear value of a grid of tiles of 16 blocks at block (x, y). A vector of 16 lanes is one tile, so that its
-    three neighbours are scalars; repeated beyond the border."""
-    field = hl.BoundaryConditions.repeat_edge(grid)
-    column, row = x // LANES, y // LANES
-    along, down = ((hl.f32(k % LANES) + hl.f32(0.5)) / LANES - hl.f32(0.5) for k in (x, y))
-    top = row + hl.i32(hl.floor(down))
-    part = down - hl.floor(down)
-    before, here, after = (
-        field[component, column + k, top] * (1 - part) + field[component, column + k, top + 1] * part
-        for k in (-1, 0, 1)
-    )
-    return here + hl.select(along < 0, (here - before) * along, (after - here) * along)
+LANES = 16  # pixels of a vector: half a tile
+TILE = 32
+GUARD = hl.TailStrategy.GuardWithIf
 
 
-def quads_of(mosaic, red_row, red_column):
-    """Func (x, y, c): R, mean G and B of each 2 x 2 block of a Bayer mosaic."""
-    site = [[mosaic[2 * x + i, 2 * y + j] for i in range(2)] for j in range(2)]
-    at_row = [hl.select(red_row == 0, site[0][i], site[1][i]) for i in range(2)]
-    other_row = [hl.select(red_row == 0, site[1][i], site[0][i]) for i in range(2)]
-    is_left = red_column == 0
-    red, green_a = hl.select(is_left, at_row[0], at_row[1]), hl.select(is_left, at_row[1], at_row[0])
-    green_b, blue = hl.select(is_left, other_row[0], other_row[1]), hl.select(is_left, other_row[1], other_row[0])
-    quads = hl.Func("quads")
-    quads[x, y, c] = hl.select(c == 0, red, c == 1, hl.f32(0.5) * (green_a + green_b), blue)
-    return quads
+class Landing:
+    """Where a vector of 16 output pixels lies in a frame of `width` and `height`.
+
+    The four samples around it are read side by side for all lanes: their place is that of the vector's middle, and a
+    lane that the motion carries away from there (turned by degrees) has offsets a little outside 0 to 1.
+
+    block, row: the vector in the picture. oy, ox: offsets of the two rows and columns of samples from the pixel. trust:
+    weight of the whole. start, sample_row, column: index of sample (0, 0) of lane 0 in the frame, its row, its column.
+    """
+
+    def __init__(self, g, block, row, trust):
+        self.cells = tile_cells(g.flow, "cells")
+        cell = block, row // LANES
+        u, v = off_centre(block * LANES + xi, TILE), off_centre(row, TILE)
+        ends = off_centre(block * LANES, TILE), off_centre(block * LANES + LANES - 1, TILE)
+        moved, whole = [], []
+        for component in (0, 1):
+            t = [self.cells[component, cell[0], cell[1]][k] for k in range(4)]
+            base, slope = t[0] + v * t[2], t[1] + v * t[3]
+            moved.append(base + u * slope)
+            whole.append(hl.i32(hl.floor(base + (ends[0] + ends[1]) * hl.f32(0.5) * slope)))
+        self.width = g.width
+        self.sample_row = hl.clamp(row + whole[0], 0, g.height - 2)
+        self.column = block * LANES + whole[1]
+        dy = hl.clamp(moved[0] + hl.f32(row - self.sample_row), -1, 2)
+        dx = hl.clamp(moved[1] - hl.f32(whole[1]), -1, 2)
+        self.oy, self.ox = ([hl.f32(k) - d for k in (0, 1)] for d in (dy, dx))
+        self.start = self.sample_row * g.width + self.column
+        # Only the first and last few pixels of the frame are out of reach.
+        is_whole = (self.start >= 0) & (self.start + g.width + LANES + 1 <= g.height * g.width)
+        self.trust = hl.select(is_whole, hl.f32(trust), hl.f32(0)) * (hl.f32(1 / 255) * g.weight)
+
+    def weights(self, falloff):
+        """(1 - falloff d^2)^8 for the distances d of rows and of columns: a Gaussian that ends.
+
+        Columns beyond the frame have none: what lies there in memory is another row."""
+
+        def power(o):
+            part = hl.max(1 - falloff * o * o, 0)
+            part = part * part
+            part = part * part
+            return part * part
+
+        columns = [self.column + xi + i for i in (0, 1)]
+        within = [(k >= 0) & (k < self.width) for k in columns]
+        by_x = [hl.select(w, power(o), 0) for w, o in zip(within, self.ox, strict=True)]
+        return [power(o) for o in self.oy], by_x
 
 
-def box_rows(quads, w, h):
-    """Sums over three neighbours along the row, borders repeated."""
-    cx, cy = lambda i: hl.clamp(i, 0, w - 1), hl.clamp(y, 0, h - 1)
-    rows = hl.Func("rows")
-    rows[x, y, c] = quads[cx(x - 1), cy, c] + quads[cx(x), cy, c] + quads[cx(x + 1), cy, c]
-    return rows
+class Guess:
+    """Values of the first guess, rows of planes with a border of one pixel, at the offsets from the 16 pixels at
+    `column` and `row` of it, by the parabola through three neighbours along each axis."""
+
+    def __init__(self, first, column, row, landing):
+        def parabola(o):
+            return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
+
+        self.first, self.column, self.row = first, column, row
+        self.by_x, self.by_y = ([parabola(o) for o in offsets] for offsets in (landing.ox, landing.oy))
+
+    def rows(self, plane):
+        """Three rows of a plane at the two columns: [3][2]."""
+        near = [[self.first[self.column + xi + i, plane, self.row + j] for i in range(3)] for j in range(3)]
+        return [[sum(w * v for w, v in zip(by, row, strict=True)) for by in self.by_x] for row in near]
+
+    def at(self, rows, j):
+        """The two columns at sample row j."""
+        return [sum(w * row[i] for w, row in zip(self.by_y[j], rows, strict=True)) for i in (0, 1)]
 
 
-def slide(out, funcs):
-    """Bands of 32 rows in parallel; what the vertical sums need slides down the band."""
-    out.reorder(c, x, y).bound(c, 0, 3).unroll(c)
-    out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-    for func in funcs:
-        func.compute_at(out, yi).store_at(out, y).bound_storage(c, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES)
+def of_mosaic(g, landing, guess):
+    """What a frame adds to 16 pixels: weight times difference from the guess for R, G, B, then the weights."""
+    wy, wx = landing.weights(g.falloff)
+    # The row of samples decides which of red and blue it holds, for all lanes; lanes take turns with green.
+    on_red = ((landing.sample_row ^ g.red_row) & 1) == 0
+    plane = [hl.select(on_red, 0, 2), hl.select(on_red, 2, 0)]
+    turn = hl.select(on_red, landing.column ^ g.red_column, landing.column ^ g.red_column ^ 1) & 1
+    is_first = (xi & 1) == turn  # whether sample (0, 0) is red or blue
+
+    green_rows = guess.rows(1)
+    value, weight = [[], []], [[], []]
+    for j in (0, 1):
+        green = guess.at(green_rows, j)
+        colour = guess.at(guess.rows(hl.unsafe_promise_clamped(plane[j], hl.i32(0), hl.i32(2))), j)
+        for i in (0, 1):
+            sample = padded_load(g.frame, landing.start + j * g.width + i, xi, g.frame.dim(0).extent())
+            pair = (colour[i], green[i]) if i == j else (green[i], colour[i])
+            k = hl.select(sample < g.clip, landing.trust * wy[j] * wx[i], 0)
+            value[j].append(k * (sample - hl.select(is_first, *pair)))
+            weight[j].append(k)
+
+    def colours(v):
+        ends = [hl.select(is_first, v[0][0], v[0][1]), hl.select(is_first, v[1][1], v[1][0])]
+        green = hl.select(is_first, v[0][1], v[0][0]) + hl.select(is_first, v[1][0], v[1][1])
+        return hl.select(on_red, ends[0], ends[1]), green, hl.select(on_red, ends[1], ends[0])
+
+    return [*colours(value), *colours(weight)]
 
 
-def quads_of_rgb(rgb):
-    """Func (x, y, c): mean of each 2 x 2 block of an RGB image."""
-    quads = hl.Func("quads")
-    block = rgb[c, 2 * x, 2 * y] + rgb[c, 2 * x + 1, 2 * y] + rgb[c, 2 * x, 2 * y + 1] + rgb[c, 2 * x + 1, 2 * y + 1]
-    quads[x, y, c] = hl.f32(0.25) * block
-    return quads
+def of_rgb(g, landing, guess):
+    """As `of_mosaic` for a frame of RGB; one weight for the three."""
+    wy, wx = landing.weights(g.falloff)
+    expected = [[guess.at(rows, j) for j in (0, 1)] for rows in (guess.rows(k) for k in range(3))]
+    last = g.frame.dim(0).extent() - 3 * LANES
+    added = [hl.f32(0)] * 4
+    for j in (0, 1):
+        for i in (0, 1):
+            start = hl.clamp(3 * (landing.start + j * g.width + i), 0, last)
+            start = hl.unsafe_promise_clamped(start, hl.i32(0), last)
+            sample = [g.frame[start + 3 * xi + k] for k in range(3)]
+            brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
+            k = hl.select(brightest < g.clip, landing.trust * wy[j] * wx[i], 0)
+            difference = [sample[n] - expected[n][j][i] for n in range(3)]
+            added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
+    return added
 
 
-def box_mean(rows):
-    return (rows[x, y - 1, c] + rows[x, y, c] + rows[x, y + 1, c]) * hl.f32(1 / 9)
+def chosen(parts):
+    """parts[c], for an unrolled c."""
+    value = parts[-1]
+    for k in range(len(parts) - 2, -1, -1):
+        value = hl.select(c == k, parts[k], value)
+    return value
 
 
-def define_mean(quads, w, h, mean):
-    """Mean of blocks over 3 x 3 of them."""
-    rows = box_rows(quads, w, h)
-    mean[x, y, c] = box_mean(rows)
-    slide(mean, [rows, quads])
+def gather_rows(g, of_frame, n_planes):
+    """A whole band of rows; bands of 16, half a tile, run in parallel."""
+    landing = Landing(g, xo, y + g.top, g.trust[(xo * LANES + xi) // 2, y // 2])
+    total = hl.Func("total")
+    total[xi, xo, y] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, xo * LANES, y, landing))))
+    g.out[x, c, y] = g.sums[x, c, y] + chosen([total[x % LANES, x // LANES, y][k] for k in range(n_planes)])
 
-
-@hl.generator(name="merge_mean_mosaic")
-class MeanMosaic:
-    """mosaic float32 [H, W], row and column of red -> mean of 2 x 2 blocks over 3 x 3 of them, float32 [3, H / 2, W /
-    2]."""
-
-    mosaic = hl.InputBuffer(hl.Float(32), 2)
-    red_row = hl.InputScalar(hl.Int(32))
-    red_column = hl.InputScalar(hl.Int(32))
-    mean = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
-        define_mean(quads_of(g.mosaic, g.red_row, g.red_column), w, h, g.mean)
-
-
-@hl.generator(name="merge_mean_rgb")
-class MeanRgb:
-    """rgb float32 [H, W, 3] -> as MeanMosaic."""
-
-    rgb = hl.InputBuffer(hl.Float(32), 3)
-    mean = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        define_mean(quads_of_rgb(g.rgb), g.rgb.dim(1).extent() / 2, g.rgb.dim(2).extent() / 2, g.mean)
-
-
-@hl.generator(name="merge_texture")
-class Texture:
-    """first guess float32 [3, H + 2, W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around each 2
-    x 2 block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance
-    hides."""
-
-    first = hl.InputBuffer(hl.Float(32), 3)
-    out = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        w, h = (g.first.dim(0).extent() - 2) / 2, (g.first.dim(1).extent() - 2) / 2
-        block = [g.first[2 * x + 1 + i, 2 * y + 1 + j, c] for j in (0, 1) for i in (0, 1)]
-        sums, squares = hl.Func("sums"), hl.Func("squares")
-        sums[x, y, c] = hl.f32(0.25) * sum(block)
-        squares[x, y, c] = hl.f32(0.25) * sum(v * v for v in block)
-        rows, square_rows = box_rows(sums, w, h), box_rows(squares, w, h)
-        mean = box_mean(rows)
-        g.out[x, y, c] = hl.max(box_mean(square_rows) - mean * mean, 0)
-        slide(g.out, [rows, square_rows, sums, squares])
-
-
-@hl.generator(name="merge_agreement")
-class Agreement:
-    """Mean of 2 x 2 blocks of the reference, variance of its texture, mean of the other frame, each float32 [3, h, w];
-    noise of the difference of two such means float32 [th, tw, 6] (alpha, then beta of R, G, B), hand and local flow
-    float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1], whether any tile moved apart ->
-    float32 [3, h, w]: squared disagreement in units of what noise and texture explain, and the displacement (dy, dx)
-    of the motion that agrees better, px of the mosaic."""
-
-    mean = hl.InputBuffer(hl.Float(32), 3)
-    texture = hl.InputBuffer(hl.Float(32), 3)
-    other = hl.InputBuffer(hl.Float(32), 3)
-    noise = hl.InputBuffer(hl.Float(32), 3)
-    hand = hl.InputBuffer(hl.Float(32), 3)
-    local = hl.InputBuffer(hl.Float(32), 3)
-    tolerated = hl.InputBuffer(hl.Float(32), 3)
-    has_local = hl.InputScalar(hl.Int(32))
-    out = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        w, h = g.other.dim(0).extent(), g.other.dim(1).extent()
-        part, expected = hl.Func("part"), hl.Func("expected")
-        part[x, y] = tile_field(g.tolerated, 0)
-        tile_x, tile_y = x // LANES, y // LANES
-        noise = g.noise[c, tile_x, tile_y] * hl.max(g.mean[x, y, c], 0) + g.noise[c + 3, tile_x, tile_y]
-        expected[x, y, c] = 1 / (noise + part[x, y] * g.texture[x, y, c] + hl.f32(1e-9))
-
-        def disagreement(dy, dx):
-            py, px = hl.f32(y) + hl.f32(0.5) * dy, hl.f32(x) + hl.f32(0.5) * dx
-            iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
-            fy, fx = py - hl.f32(iy), px - hl.f32(ix)
-            x0, x1 = hl.clamp(ix, 0, w - 1), hl.clamp(ix + 1, 0, w - 1)
-            y0, y1 = hl.clamp(iy, 0, h - 1), hl.clamp(iy + 1, 0, h - 1)
-            total = hl.f32(0)
-            for k in range(3):
-                top = g.other[x0, y0, k] * (1 - fx) + g.other[x1, y0, k] * fx
-                bottom = g.other[x0, y1, k] * (1 - fx) + g.other[x1, y1, k] * fx
-                difference = top * (1 - fy) + bottom * fy - g.mean[x, y, k]
-                total += difference * difference * expected[x, y, k]
-            low = hl.f32(-0.5)
-            inside = (py > low) & (px > low) & (py < hl.f32(h) + low) & (px < hl.f32(w) + low)
-            found = hl.Func("found")
-            found[x, y] = (hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9)), dy, dx)
-            return found
-
-        by_hand, by_local = (disagreement(*(tile_field(field, k) for k in (0, 1))) for field in (g.hand, g.local))
-        hand, own = by_hand[x, y], by_local[x, y]
-        # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
-        is_own = (g.has_local != 0) & (hand[0] > hl.f32(1.5)) & (own[0] < hl.f32(0.7) * hand[0])
-        chosen = hl.Func("chosen")
-        chosen[x, y] = tuple(hl.select(is_own, own[k], hand[k]) for k in range(3))
-        g.out[x, y, c] = hl.select(c == 0, chosen[x, y][0], c == 1, chosen[x, y][1], chosen[x, y][2])
-
-        # Nothing of the local motion is computed where no tile has one.
-        g.out.output_buffer().dim(0).set_min(0)
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
-        g.out.parallel(y, 16, hl.TailStrategy.GuardWithIf).specialize(g.has_local == 0)
-        for func in (part, by_hand, by_local, chosen):
-            func.compute_at(g.out, x).vectorize(x, LANES)
-        expected.compute_at(g.out, x).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
-
-
-@hl.generator(name="merge_trust")
-class Trust:
-    """agreement float32 [3, h, w] -> trust uint8 [h, w], 255 = full: the least of 3 x 3 neighbours, so that the rim
-    of a moving thing goes with it."""
-
-    agreement = hl.InputBuffer(hl.Float(32), 3)
-    out = hl.OutputBuffer(hl.UInt(8), 2)
-
-    def generate(self):
-        g = self
-        w, h = g.agreement.dim(0).extent(), g.agreement.dim(1).extent()
-        raw, row = hl.Func("raw"), hl.Func("row")
-        # 1 up to 2.4 times what noise explains, 0 from 4.6 times (the curve of Wronski et al. 2019, equation 7).
-        cost = g.agreement[hl.clamp(x, 0, w - 1), hl.clamp(y, 0, h - 1), 0]
-        raw[x, y] = hl.clamp(12 * hl.fast_exp(-cost) - hl.f32(0.12), 0, 1)
-        row[x, y] = hl.min(hl.min(raw[x - 1, y], raw[x, y]), raw[x + 1, y])
-        smallest = hl.min(hl.min(row[x, y - 1], row[x, y]), row[x, y + 1])
-        g.out[x, y] = hl.u8(smallest * 255 + hl.f32(0.5))
-
-        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(
-            x, LANES, hl.TailStrategy.GuardWithIf
-        )
-        row.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
-        raw.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
-
-
-def landing(trust, agreement, w, h, g):
-    """Where output pixel (x, y) lies in a frame: the sample left above it, the weights of the two columns and rows
-    around it by the Gaussian of the gather kernel, and the trust that multiplies them."""
-    tw, th = trust.dim(0).extent(), trust.dim(1).extent()
-    tx, ty = hl.clamp(x // 2, 0, tw - 1), hl.clamp(y // 2, 0, th - 1)
-    # In units of pixel centres. The four nearest samples of a mosaic are one of red, one of blue, two of green, always.
-    py, px = hl.f32(y) + agreement[tx, ty, 1], hl.f32(x) + agreement[tx, ty, 2]
-    iy = hl.clamp(hl.i32(hl.floor(py)), 0, h - 2)
-    ix = hl.clamp(hl.i32(hl.floor(px)), 0, w - 2)
-    dy, dx = hl.clamp(py - hl.f32(iy), -1, 2), hl.clamp(px - hl.f32(ix), -1, 2)
-    oy, ox = [hl.f32(k) - dy for k in (0, 1)], [hl.f32(k) - dx for k in (0, 1)]
-    wy, wx = ([hl.fast_exp(-g.inverse * o * o) for o in offsets] for offsets in (oy, ox))
-    return ix, iy, wx, wy, ox, oy, hl.f32(trust[tx, ty]) * hl.f32(1 / 255) * g.weight
-
-
-def interpolated(image, ox, oy):
-    """Values of an image [3, H + 2, W + 2] with one pixel of border at the offsets (oy[j], ox[i]) from pixel (x, y),
-    [3][2][2], by the parabola through three neighbours along each axis. All loads are contiguous, for it is the
-    output's own neighbourhood."""
-
-    def parabola(o):
-        return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
-
-    by_x, by_y = [parabola(o) for o in ox], [parabola(o) for o in oy]
-    values = []
     for k in range(3):
-        near = [[image[x + i, y + j, k] for i in range(3)] for j in range(3)]
-        rows = [[sum(w * v for w, v in zip(by_x[i], near[j], strict=True)) for i in (0, 1)] for j in range(3)]
-        values.append([[sum(by_y[j][r] * rows[r][i] for r in range(3)) for i in (0, 1)] for j in (0, 1)])
-    return values
+        g.out.output_buffer().dim(k).set_min(0)
+        g.sums.dim(k).set_min(0)
+    xv = hl.Var("xv")
+    g.out.bound(c, 0, n_planes).reorder(c, x, y).unroll(c)
+    g.out.split(y, yo, yi, LANES, GUARD).split(x, x, xv, LANES, GUARD).vectorize(xv).parallel(yo)
+    total.bound(xi, 0, LANES).compute_at(g.out, x).vectorize(xi)
+    landing.cells.compute_at(g.out, yo)
+
+
+def gather_cells(g, of_frame, n_planes):
+    """Cells of 16 x 16 pixels here and there."""
+    block, top = (hl.clamp(g.cells[k, n], 0, 1 << 24) for k in (1, 0))
+    block = hl.unsafe_promise_clamped(block, hl.i32(0), g.trust.dim(0).extent() * 2 // LANES - 1)
+    row = hl.clamp(top * LANES + y, 0, g.height - 1)
+    row = hl.unsafe_promise_clamped(
+        row, hl.i32(0), hl.min(g.first.dim(2).extent() - 3, 2 * g.trust.dim(1).extent() - 1)
+    )
+    landing = Landing(g, block, row, g.trust[(block * LANES + xi) // 2, row // 2])
+    total = hl.Func("total")
+    total[xi, y, n] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, block * LANES, row, landing))))
+    g.out[xi, c, y, n] = chosen([total[xi, y, n][k] for k in range(n_planes)])
+
+    g.out.bound(c, 0, n_planes).bound(xi, 0, LANES).bound(y, 0, LANES)
+    g.out.reorder(c, xi, y, n).unroll(c).vectorize(xi).parallel(n, 8, GUARD)
+    total.bound(xi, 0, LANES).compute_at(g.out, y).vectorize(xi)
+
+
+class Gather:
+    """What all four take: frame float32 [H * W] (mosaic) or [H * W * 3] (rgb), W, H, trust uint8 of 2 x 2 blocks, flow
+    float32 [th, tw, 2] of 32 px tiles of the picture, first guess float32 [h + 2, 3, W + 2], the last two with columns
+    for whole vectors of 16 px; falloff = 1 / (16 sigma^2), weight of the frame, clip (samples at or above are left
+    out)."""
+
+    frame = hl.InputBuffer(hl.Float(32), 1)
+    width = hl.InputScalar(hl.Int(32))
+    height = hl.InputScalar(hl.Int(32))
+    trust = hl.InputBuffer(hl.UInt(8), 2)
+    flow = hl.InputBuffer(hl.Float(32), 3)
+    first = hl.InputBuffer(hl.Float(32), 3)
 
 
 @hl.generator(name="merge_gather_mosaic")
-class GatherMosaic:
-    """Add one frame: mosaic float32 [H, W], trust uint8 [H / 2, W / 2] and agreement float32 [3, H / 2, W / 2] of 2 x 2
-    blocks, first guess float32 [3, H + 2, W + 2], red row and column, inverse = 1 / (2 sigma^2), weight, clip (samples
-    at or above are left out) and sums float32 [6, H, W] (weight x difference from the first guess at the very place of
-    the sample, of R, G, B, then weights) -> sums, may be the same array."""
+class GatherMosaic(Gather):
+    """Add one frame to a band of rows: trust and first guess are the band's, `top` the row of the picture where it
+    begins (a multiple of 16), red_row and red_column where the mosaic has red; sums float32 [h, 6, W] (weight x
+    difference from the first guess at the very place of the sample, of R, G, B, then weights) -> sums, may be the same
+    array."""
 
-    mosaic = hl.InputBuffer(hl.Float(32), 2)
-    trust = hl.InputBuffer(hl.UInt(8), 2)
-    agreement = hl.InputBuffer(hl.Float(32), 3)
-    first = hl.InputBuffer(hl.Float(32), 3)
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
-    inverse = hl.InputScalar(hl.Float(32))
+    falloff = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     sums = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
-        g = self
-        ix, iy, wx, wy, ox, oy, trust = landing(
-            g.trust, g.agreement, g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent(), g
-        )
-        on_row = [((iy ^ g.red_row) & 1) == j for j in (0, 1)]
-        on_column = [((ix ^ g.red_column) & 1) == i for i in (0, 1)]
-        expected = interpolated(g.first, ox, oy)
-        value, weight = [[], []], [[], []]
-        for j in (0, 1):
-            for i in (0, 1):
-                sample = g.mosaic[ix + i, iy + j]
-                red, green, blue = (expected[k][j][i] for k in range(3))
-                seen = hl.select(on_row[j], hl.select(on_column[i], red, green), hl.select(on_column[i], green, blue))
-                k = hl.select(sample < g.clip, trust * wy[j] * wx[i], 0)
-                value[j].append(k * (sample - seen))
-                weight[j].append(k)
-
-        def colours(v):
-            first = [hl.select(on_row[0], v[0][i], v[1][i]) for i in (0, 1)]
-            second = [hl.select(on_row[0], v[1][i], v[0][i]) for i in (0, 1)]
-            red, green_a = (hl.select(on_column[0], first[i], first[1 - i]) for i in (0, 1))
-            green_b, blue = (hl.select(on_column[0], second[i], second[1 - i]) for i in (0, 1))
-            return red, green_a + green_b, blue
-
-        added = [*colours(value), *colours(weight)]
-        g.out[x, y, c] = g.sums[x, y, c] + hl.select(
-            c == 0, added[0], c == 1, added[1], c == 2, added[2], c == 3, added[3], c == 4, added[4], added[5]
-        )
-
-        # Bound by the four gathers and by the sums, which go once through memory; bands of rows run in parallel.
-        g.out.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(
-            x, LANES, hl.TailStrategy.GuardWithIf
-        )
+        gather_rows(self, of_mosaic, 6)
 
 
 @hl.generator(name="merge_gather_rgb")
-class GatherRgb:
-    """As GatherMosaic for rgb float32 [H, W, 3] and sums float32 [4, H, W] (R, G, B, weight)."""
+class GatherRgb(Gather):
+    """As GatherMosaic for rgb and sums float32 [h, 4, W] (R, G, B, weight)."""
 
-    rgb = hl.InputBuffer(hl.Float(32), 3)
-    trust = hl.InputBuffer(hl.UInt(8), 2)
-    agreement = hl.InputBuffer(hl.Float(32), 3)
-    first = hl.InputBuffer(hl.Float(32), 3)
-    inverse = hl.InputScalar(hl.Float(32))
+    falloff = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     sums = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
-        g = self
-        ix, iy, wx, wy, ox, oy, trust = landing(g.trust, g.agreement, g.rgb.dim(1).extent(), g.rgb.dim(2).extent(), g)
-        expected = interpolated(g.first, ox, oy)
-        added = [hl.f32(0)] * 4
-        for j in (0, 1):
-            for i in (0, 1):
-                sample = [g.rgb[k, ix + i, iy + j] for k in range(3)]
-                brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
-                k = hl.select(brightest < g.clip, trust * wy[j] * wx[i], 0)
-                difference = [sample[n] - expected[n][j][i] for n in range(3)]
-                added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
-        g.out[x, y, c] = g.sums[x, y, c] + hl.select(c == 0, added[0], c == 1, added[1], c == 2, added[2], added[3])
+        gather_rows(self, of_rgb, 4)
 
-        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y, 16, hl.TailStrategy.GuardWithIf).vectorize(
-            x, LANES, hl.TailStrategy.GuardWithIf
-        )
+
+@hl.generator(name="merge_gather_mosaic_cells")
+class GatherMosaicCells(Gather):
+    """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of the
+    cell) -> what is to be added to them, float32 [n, 16, 6, 16]."""
+
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    falloff = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    cells = hl.InputBuffer(hl.Int(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 4)
+
+    def generate(self):
+        gather_cells(self, of_mosaic, 6)
+
+
+@hl.generator(name="merge_gather_rgb_cells")
+class GatherRgbCells(Gather):
+    """As GatherMosaicCells for rgb -> float32 [n, 16, 4, 16]."""
+
+    falloff = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
+    cells = hl.InputBuffer(hl.Int(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 4)
+
+    def generate(self):
+        gather_cells(self, of_rgb, 4)
+
+
+@hl.generator(name="merge_guess")
+class GuessRows:
+    """Rows of the first guess with a border of one pixel: camera_rgb float32 [h, W, 3], row of it where the output
+    begins (may be -1) -> float32 [n, 3, W + 2 or more]; rows and columns beyond repeat."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    top = hl.InputScalar(hl.Int(32))
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        near = hl.BoundaryConditions.repeat_edge(g.rgb, [(hl.Expr(), hl.Expr()), (0, g.rgb.dim(1).extent()),
+                                                          (hl.Expr(), hl.Expr())])  # fmt: skip
+        row = hl.clamp(y + g.top, 0, g.rgb.dim(2).extent() - 1)
+        g.out[x, c, y] = near[c, x - 1, row]
+        g.rgb.dim(0).set_bounds(0, 3).set_stride(1)
+        g.rgb.dim(1).set_stride(3)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 16, GUARD)
 
 
 @hl.generator(name="merge_finish_rgb")
 class FinishRgb:
-    """sums float32 [4, H, W], first guess float32 [3, H + 2, W + 2], frames that the guess is worth -> camera_rgb
-    float32 [H, W, 3]."""
+    """sums float32 [H, 4, W], first guess float32 [H + 2, 3, W + 2], frames that the guess is worth -> the guess
+    corrected, float32 [H, 3, W + 2], pixel 0 in column 1; may be rows 1 to H of the guess itself."""
 
     sums = hl.InputBuffer(hl.Float(32), 3)
     first = hl.InputBuffer(hl.Float(32), 3)
@@ -341,17 +287,18 @@ class FinishRgb:
 
     def generate(self):
         g = self
-        g.out[c, x, y] = g.first[x + 1, y + 1, c] + g.sums[x, y, c] / (g.sums[x, y, 3] + g.worth + hl.f32(1e-12))
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32, hl.TailStrategy.GuardWithIf).vectorize(
-            x, LANES, hl.TailStrategy.GuardWithIf
-        )
+        column = hl.clamp(x - 1, 0, g.sums.dim(0).extent() - 1)
+        at = [g.sums[column, k, y] for k in range(4)]
+        added = [at[k] / (at[3] + g.worth + hl.f32(1e-12)) for k in range(3)]
+        g.out[x, c, y] = g.first[x, c, y + 1] + hl.select(c == 0, added[0], c == 1, added[1], added[2])
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32, GUARD).vectorize(x, LANES, GUARD)
 
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float32 [6, H, W], first guess float32 [3, H + 2, W + 2], white balance of R and B (G is 1), trust in
-    their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> camera_rgb
-    float32 [H, W, 3].
+    """sums float32 [H, 6, W], first guess float32 [H + 2, 3, W + 2], white balance of R and B (G is 1), trust in
+    their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> the guess
+    corrected, as FinishRgb.
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
     blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken
@@ -368,18 +315,20 @@ class FinishMosaic:
 
     def generate(self):
         g = self
-        sums = hl.BoundaryConditions.mirror_image(g.sums)
+        w, h = g.sums.dim(0).extent(), g.sums.dim(2).extent()
+        bounds = [(hl.i32(0), w), (hl.Expr(), hl.Expr()), (hl.i32(0), h)]
+        sums = hl.BoundaryConditions.mirror_image(g.sums, bounds)
         kernel = [0.0222, 0.2282, 0.4992, 0.2282, 0.0222]  # Gaussian, sigma 0.8 px, over 5 samples
         rows, blurred = hl.Func("rows"), hl.Func("blurred")
-        rows[x, y, c] = sum(hl.f32(k) * sums[x, y + i - 2, c] for i, k in enumerate(kernel))
-        blurred[x, y, c] = sum(hl.f32(k) * rows[x + i - 2, y, c] for i, k in enumerate(kernel))
+        rows[x, c, y] = sum(hl.f32(k) * sums[x, c, y + i - 2] for i, k in enumerate(kernel))
+        blurred[x, c, y] = sum(hl.f32(k) * rows[x + i - 2, c, y] for i, k in enumerate(kernel))
 
         # A quarter of a frame's samples are red, a quarter blue, half green; so is the guess's worth.
-        tiny = hl.f32(1e-12)
+        tiny, px = hl.f32(1e-12), x - 1
         share = [hl.f32(0.25), hl.f32(0.5), hl.f32(0.25)]
-        mean = [blurred[x, y, k] / (blurred[x, y, k + 3] + g.worth * share[k] + tiny) for k in range(3)]
+        mean = [blurred[px, k, y] / (blurred[px, k + 3, y] + g.worth * share[k] + tiny) for k in range(3)]
         in_red, in_blue = g.wb_red * mean[0] - mean[1], g.wb_blue * mean[2] - mean[1]
-        at = [g.sums[x, y, k] for k in range(6)]
+        at = [sums[px, k, y] for k in range(6)]
         red = g.trust_red * (g.wb_red * at[0] - at[3] * in_red)
         blue = g.trust_blue * (g.wb_blue * at[2] - at[5] * in_blue)
         worth = g.worth * hl.f32(0.25) * (g.trust_red + 2 + g.trust_blue)
@@ -387,14 +336,14 @@ class FinishMosaic:
         added = hl.Func("added")
         added[x, y] = ((luma + in_red) / g.wb_red, luma, (luma + in_blue) / g.wb_blue)
         total = added[x, y]
-        g.out[c, x, y] = g.first[x + 1, y + 1, c] + hl.select(c == 0, total[0], c == 1, total[1], total[2])
+        g.out[x, c, y] = g.first[x, c, y + 1] + hl.select(c == 0, total[0], c == 1, total[1], total[2])
 
         # Bands of 32 rows in parallel; the vertical blur is kept for one row at a time, the horizontal one in
         # registers.
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y)
-        g.out.vectorize(x, LANES, hl.TailStrategy.GuardWithIf)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, y, yi, 32, GUARD).parallel(y)
+        g.out.vectorize(x, LANES, GUARD)
         added.compute_at(g.out, x).vectorize(x, LANES)
-        rows.compute_at(g.out, yi).vectorize(x, LANES)
+        rows.compute_at(g.out, yi).reorder(x, c, y).vectorize(x, LANES)
 
 
 if __name__ == "__main__":

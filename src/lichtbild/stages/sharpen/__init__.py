@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from lichtbild.core import colour_space as cs
 from lichtbild.core.domain import Domain
-from lichtbild.core.frame import GAIN_STEP_PX, Frame
+from lichtbild.core.frame import Frame
 from lichtbild.core.params import Params, param
 from lichtbild.stages.sharpen.reference import sharpening_ratio
 
 VERSION = 1
 N_TAPS = 7
+HALO_PX = N_TAPS // 2
+"""Rows and columns around a pixel that its sharpening looks at."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,19 @@ def analyse(work_noise_alpha: npt.ArrayLike, work_noise_beta: npt.ArrayLike, par
 
 
 def noise_nodes(frame: Frame, facts: SharpenFacts) -> npt.NDArray[np.float32]:
-    """Noise of luminance Y in stored pixels, float32 [gh, gw, 2] at the nodes of `Frame.gain` (every 16 px).
+    """Noise of luminance Y of one frame in stored pixels, float32 [gh, gw, 2] at the nodes of `Frame.gain`.
 
-    Variance of Y = [0] Y + [1]: the spatial gain of green and n_effective are in them. n_effective is a mean over the
-    16 px around a node, of every fourth pixel.
+    Variance of Y = [0] Y + [1]: the spatial gain of green is in them; `counts` divides it.
     """
-    h, w = (-(-n // GAIN_STEP_PX) + 1 for n in frame.shape)
-    g: npt.NDArray[np.float32] | float = 1.0
-    if frame.gain is not None:
-        g = frame.gain[:h, :w, frame.gain.shape[2] // 2]
+    g = np.ones((2, 2), np.float32) if frame.gain is None else frame.gain[:, :, frame.gain.shape[2] // 2]
+    return np.ascontiguousarray(np.stack([facts.alpha * g, facts.beta * g * g], 2), np.float32)
+
+
+def counts(frame: Frame) -> npt.NDArray[np.float32]:
+    """`n_effective` of every pixel, float32 [H, W], or [1, W] where it is one number."""
     if isinstance(frame.n_effective, np.ndarray):
-        first = [min(2, n - 1) for n in frame.shape]
-        some = 1 / np.maximum(frame.n_effective[first[0] :: 4, first[1] :: 4], np.float32(1e-3))
-        wanted = [(2, 4 * n - 2 - m) for n, m in zip((h, w), some.shape, strict=True)]
-        some = np.pad(some, [(low, max(high, 0)) for low, high in wanted], mode="edge")[: 4 * h, : 4 * w]
-        share = some.reshape(h, 4, w, 4).mean((1, 3))
-    else:
-        share = np.full((h, w), 1 / max(frame.n_effective, 1e-3), np.float32)
-    return np.ascontiguousarray(np.stack([facts.alpha * g * share, facts.beta * g * g * share], 2), np.float32)
+        return np.ascontiguousarray(frame.n_effective, np.float32)
+    return np.full((1, frame.shape[1]), frame.n_effective, np.float32)
 
 
 def apply(
@@ -91,7 +88,8 @@ def apply(
 ) -> Frame:
     """WORK_RGB sharpened in luminance; colour is kept by scaling all channels alike.
 
-    `noise` is `noise_nodes` at every pixel, [H, W, 2]. Fails on blur wider than three pixels. Cost O(H W).
+    `noise` is `noise_nodes` over `counts` at every pixel, [H, W, 2]. Fails on blur wider than three pixels. Cost
+    O(H W).
     """
     frame.require(Domain.WORK_RGB)
     params = params or SharpenParams()

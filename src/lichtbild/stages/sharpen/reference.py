@@ -27,7 +27,8 @@ def _filtered(plane: Floats, taps: Floats, axis: int) -> Floats:
 
 
 def sharpening_ratio(work_rgb: Floats, taps: Floats, noise: Floats, amount: float) -> Floats:
-    """Factor [H, W] for every channel; `noise` [H, W, 2] as of `sharpen.noise_nodes`, at every pixel.
+    """Factor [H, W] for every channel; `noise` [H, W, 2] as of `sharpen.noise_nodes` over `sharpen.counts`, at
+    every pixel.
 
     In v = sqrt(Y), where photon noise is even: detail d = inverse filter of v, minus v. Gated by the noise sigma of v
     as d^5 / (d^4 + (gate sigma)^4), then held between the darkest and brightest of the 3 x 3 neighbours and a little

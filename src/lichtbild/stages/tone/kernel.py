@@ -174,7 +174,7 @@ def encoded(v, bits):
     return hl.cast(kind, hl.clamp(signal * top + f(0.5), f(0), f(top)))
 
 
-def sharpening(g, root, noise):
+def sharpening(g, root, noise, per_count):
     """`sharpen.reference.sharpening_ratio` of root = sqrt(Y) at (x, y), and the Funcs that want rows of their own."""
     along, low3, high3 = hl.Func("along"), hl.Func("low3"), hl.Func("high3")
     taps = [g.taps[k] for k in range(4)]
@@ -184,7 +184,8 @@ def sharpening(g, root, noise):
     v = root[x, y]
     square = v * v
     detail = taps[0] * along[x, y] + sum(taps[k] * (along[x, y - k] + along[x, y + k]) for k in (1, 2, 3)) - v
-    gate = f(NOISE_GATE**2 / 4) * (hl.max(square - f(1e-5), f(0)) * noise[0] + noise[1]) + f(1e-8) * square
+    variance = (hl.max(square - f(1e-5), f(0)) * noise[0] + noise[1]) * per_count
+    gate = f(NOISE_GATE**2 / 4) * variance + f(1e-8) * square
     # Both sides times v^2, which saves a division; v is at least 0.003, the fourth powers are safe.
     strength = detail * detail * square
     strength = strength * strength
@@ -198,11 +199,15 @@ def sharpening(g, root, noise):
 
 def develop(g, bits):
     """The algorithm."""
-    near = hl.BoundaryConditions.repeat_edge(g.camera)
-    # Beyond the picture its edge repeats, and what is known about the edge with it.
-    column, row = (f(hl.clamp(v, 0, g.camera.dim(k).extent() - 1)) for k, v in ((1, x), (2, y)))
-    on_16_px = (column + f(0.5)) * f(1 / GAIN_STEP_PX), (row + f(0.5)) * f(1 / GAIN_STEP_PX)
-    on_facts = column * g.step_x + g.first_x, row * g.step_y + g.first_y
+    # Beyond the picture its edge repeats, and what is known about the edge with it. Rows are those of the arrays.
+    width = g.out.output_buffer().dim(1).extent()
+    columns, rows = (g.left, width), (g.top, g.rows)
+    near = hl.BoundaryConditions.repeat_edge(g.camera, [(hl.Expr(), hl.Expr()), columns, rows])
+    counts = hl.BoundaryConditions.repeat_edge(g.count, [columns, (0, g.count.dim(1).extent())])
+    row = hl.clamp(y + g.first, g.top, g.top + g.rows - 1)
+    column = hl.clamp(x, 0, width - 1)
+    on_16_px = (f(column + g.left) + f(0.5)) * f(1 / GAIN_STEP_PX), (f(row) + f(0.5)) * f(1 / GAIN_STEP_PX)
+    on_facts = f(column) * g.step_x + g.first_x, f(row + g.above) * g.step_y + g.first_y
     clip_wide, inverse_clip = lerp_nodes("clip", g.inverse_clip, range(3), *on_16_px)
     noise_wide, noise = lerp_nodes("noise", g.noise, range(2), *on_16_px)
     local_wide, local = lerp_nodes("local", g.nodes, (0, 1), *on_facts)
@@ -211,7 +216,7 @@ def develop(g, bits):
     keep_work, keep = Registers(), Registers()
     surround = [keep_work(v) for v in surround]
     inverse_clip = [keep_work(v) for v in inverse_clip]
-    camera = [keep_work(near[k, x, y]) for k in range(3)]
+    camera = [keep_work(near[k, x + g.left, y + g.first]) for k in range(3)]
     balance = [g.balance[k] for k in range(3)]
     balanced = rebuilt(keep_work, camera, inverse_clip, balance, surround, g.start, g.end)
     work, root = hl.Func("work"), hl.Func("root")
@@ -219,7 +224,8 @@ def develop(g, bits):
     luma = [g.matrices[k, 0, 5] for k in range(3)]
     root[x, y] = hl.sqrt(hl.max(sum(luma[k] * work[x, y][k] for k in range(3)), f(0)) + f(1e-5))
 
-    ratio, sharpen_rows = sharpening(g, root, noise)
+    per_count = keep(1 / hl.max(counts[x + g.left, y + g.first], f(1e-3)))
+    ratio, sharpen_rows = sharpening(g, root, noise, per_count)
     ratio = keep(ratio)
     light = [keep(work[x, y][k] * ratio) for k in range(3)]
     y_light = keep(sum(luma[k] * light[k] for k in range(3)))
@@ -256,22 +262,30 @@ def schedule(g, work, rows, wide, keep_work, keep):
 class Inputs:
     """What all three depths take.
 
-    camera [H, W, 3]; clip [gh, gw, 3], value of a clipped pixel, and noise [gh, gw, 2], variance of luminance per
-    light and in the dark, at nodes every 16 px; nodes [h, w, 4]: local exposure a, b and surround at the facts'
-    nodes, pixel x lying at first_x + x step_x; neutral [3]; matrices [6, 3, 3]: white-balanced camera to work, work
-    to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone curve [577]; the
-    gamut's chroma [65, 257]; the sharpening filter [4].
+    camera [n, W, 3], of which `rows` rows from `top` and the columns from `left` on are the picture that is shown; out
+    begins with row `first` of them. inverse_clip [gh, gw, 3], 1 / value of a clipped pixel, and noise [gh, gw, 2],
+    variance of luminance per light and in the dark, at nodes every 16 px of camera; count [n or 1, W], frames in each
+    pixel. nodes [h, w, 9]: local exposure a, b and surround at the facts' nodes; pixel x of out lies at
+    first_x + x step_x, row y of camera at first_y + (y + above) step_y. balance [3]; matrices [6, 3, 3]: white-balanced
+    camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone
+    curve [577]; the gamut's chroma [65, 257]; the sharpening filter [4].
     """
 
     camera = hl.InputBuffer(hl.Float(32), 3)
     inverse_clip = hl.InputBuffer(hl.Float(32), 3)
     noise = hl.InputBuffer(hl.Float(32), 3)
+    count = hl.InputBuffer(hl.Float(32), 2)
     nodes = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     matrices = hl.InputBuffer(hl.Float(32), 3)
     lut = hl.InputBuffer(hl.Float(32), 1)
     gamut = hl.InputBuffer(hl.Float(32), 2)
     taps = hl.InputBuffer(hl.Float(32), 1)
+    left = hl.InputScalar(hl.Int(32))
+    top = hl.InputScalar(hl.Int(32))
+    rows = hl.InputScalar(hl.Int(32))
+    first = hl.InputScalar(hl.Int(32))
+    above = hl.InputScalar(hl.Int(32))
     first_x = hl.InputScalar(hl.Float(32))
     step_x = hl.InputScalar(hl.Float(32))
     first_y = hl.InputScalar(hl.Float(32))
