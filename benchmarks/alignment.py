@@ -1,4 +1,4 @@
-"""How exactly motion is found, beside what noise allows: `python benchmarks/alignment.py [--parts global random local]`.
+"""How exactly motion is found, beside what noise allows: `python benchmarks/alignment.py [--parts global local]`.
 
 Prints Markdown. Truth comes from `burst_sets.py`, which knows nothing of the aligner; frames are read as a user's are.
 
@@ -12,7 +12,6 @@ Prints Markdown. Truth comes from `burst_sets.py`, which knows nothing of the al
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from collections.abc import Callable
@@ -112,8 +111,8 @@ def global_table() -> str:
         goal = GOALS.get(name)
         judged = "" if goal is None else f"{goal:.3f} {'reached' if error <= goal else 'MISSED'}"
         bound = "{:.4f} | {:.4f}".format(*bounds_px(made.truth.rgb, noise_of(spec.iso)))
-        megapixels = spec.shape[0] * spec.shape[1] / 1e6
-        lines.append(f"| {name} | {megapixels:.1f} | {spec.iso:.0f} | {error:.4f} | {declared:.4f} | {bound} | {judged} |")
+        size = f"{spec.shape[0] * spec.shape[1] / 1e6:.1f} | {spec.iso:.0f}"
+        lines.append(f"| {name} | {size} | {error:.4f} | {declared:.4f} | {bound} | {judged} |")
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
 
@@ -208,7 +207,7 @@ def frame_error(motion: Motion, affine: np.ndarray) -> tuple[float, float]:
 
 def random_table(n_bursts: int, seed: int) -> str:
     lines = [
-        "| scenes | bursts | frames failed | refused | error px, median | 95 % | worst | bound px | tiles off by 0.5 px |",
+        "| scenes | bursts | frames failed | refused | error px, median | 95 % | worst | bound px | tiles off 0.5 px |",
         "|" + "---|" * 9,
     ]
     kinds = [kind for kind in KINDS if data_root().exists() or not kind.needs_data]

@@ -332,5 +332,5 @@ def test_frames_that_do_not_fit():
     big, small = (pyramid(frame_of(np.full((n, n, 3), 0.3)), WB) for n in (128, 96))
     with pytest.raises(ShapeError, match="differ in size"):
         align(big, small, PARAMS)
-    with pytest.raises(ShapeError, match="20 x 6 px are too few"):
+    with pytest.raises(ShapeError, match="20 x 6 px: too small"):
         pyramid(frame_of(np.full((6, 20, 3), 0.3)), WB)

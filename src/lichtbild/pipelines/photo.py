@@ -111,10 +111,14 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
     del reference, guess
     motion: Motion | None = None
-    frames: dict[int, dict[str, float]] = {}
+    frames: dict[int, dict[str, float | str]] = {}
     for k in others:
         frame = intake.repaired(frame if k == others[0] else intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
+        if motion.refused:
+            frames[k] = {"refused": motion.refused, "used": 0.0}
+            work.step("merge", frame.info.name)
+            continue
         trust = merger.add(frame, motion)
         frames[k] = {
             "shift_px": round(float((motion.hand_px**2).sum(-1).mean() ** 0.5), 2),

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from lichtbild.core import Params, ShapeError, param
 from lichtbild.stages.align import field
 from lichtbild.stages.align.field import Hand
-from lichtbild.stages.align.local import local_motion
 from lichtbild.stages.align.levels import (
     MIN_SIZE_PX,
     TILE_PX,
@@ -31,10 +30,15 @@ from lichtbild.stages.align.levels import (
     tile_gain,
     tile_grid,
 )
-from lichtbild.stages.align.steps import SYSTEMATIC_PX, basis_of, gradient_noise, in_level, refine, step
+from lichtbild.stages.align.local import local_motion
 from lichtbild.stages.align.search import find_start
+from lichtbild.stages.align.steps import SYSTEMATIC_PX, basis_of, gradient_noise, in_level, refine, step
 
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+# A motion of a tile's own must leave no more than this times what noise and texture explain; what fits better than the
+# hand's motion and yet not well shows something else.
+_MOST_LEFT = 4.0
 # Part of the textured tiles that must agree with the motion of the hand to half a pixel, or the frame is refused.
 _LEAST_FIT = 0.1
 
@@ -73,7 +77,8 @@ class Motion:
     doubt
         float32 [th, tw], error of the hand's motion over what noise and texture explain; above 1 something moved apart.
     sigma_px
-        float32 [th, tw], standard deviation of the hand's displacement as the scatter of the tiles tells it.
+        float32 [th, tw], standard deviation of the hand's displacement as the scatter of the tiles tells it; None where
+        nobody estimated it.
     refused
         Why the frame shows nothing of the reference's scene that could be placed; empty where it does.
     """
@@ -84,7 +89,7 @@ class Motion:
     is_local: npt.NDArray[np.bool_]
     mismatch: F32
     doubt: F32
-    sigma_px: F32
+    sigma_px: F32 | None = None
     refused: str = ""
 
 
@@ -111,16 +116,21 @@ def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion
     if found.is_hopeless:
         return _refused(reference, "nothing in it looks like the reference, wherever it is put")
     hand, covariance = found.hand, found.covariance
-    for level in range(reference.n_levels - 2, 0, -1):
+    for level in range(reference.n_levels - 3, 0, -1):
         hand, covariance = refine(
             reference, other, level, hand, covariance, strong_tiles(reference, level), 2, field.N_TERMS
         )
+    if not hand.is_plausible(params.max_shift, params.max_turn):
+        # A fit that ran away had nothing to hold on to.
+        hand = Hand.at_rest(shape)
     if refused := _refusal(reference, other, hand):
         return _refused(reference, refused)
     return _judged(reference, other, params, hand, covariance, start)
 
 
-def _judged(reference: Pyramid, other: Pyramid, params: AlignParams, hand: Hand, coarse: npt.NDArray[np.float64], before: Motion | None) -> Motion:
+def _judged(
+    reference: Pyramid, other: Pyramid, params: AlignParams, hand: Hand, coarse: F64, before: Motion | None
+) -> Motion:
     """All tiles of the finest level: the last step of the hand, and what contradicts it."""
     grid = tile_grid(reference.shape(0))
     tiles = all_tiles(reference.shape(0))
@@ -145,11 +155,11 @@ def _judged(reference: Pyramid, other: Pyramid, params: AlignParams, hand: Hand,
     local_px, is_local = hand_px.copy(), np.zeros(len(tiles), np.bool_)
     is_wrong = doubt > 1
     if is_wrong.any() and params.local_search > 0 and reference.n_levels >= 3:
-        moved = None
+        apart: F32 | None = None
         if before is not None and not before.refused and before.is_local.any():
-            moved = hand_px + before.local_px - before.hand_px
-        found, own = local_motion(reference, other, hand, is_wrong.reshape(grid), moved, params.local_search)
-        is_local[is_wrong] = own < 0.6 * mismatch[is_wrong]
+            apart = hand_px + before.local_px - before.hand_px
+        found, own, left = local_motion(reference, other, hand, is_wrong.reshape(grid), apart, params.local_search)
+        is_local[is_wrong] = (own < 0.6 * mismatch[is_wrong]) & (left < _MOST_LEFT)
         local_px[is_local.reshape(grid)] = found[is_local[is_wrong]]
         mismatch[is_local] = own[is_local[is_wrong]]
     return Motion(

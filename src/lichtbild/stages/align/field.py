@@ -68,6 +68,17 @@ class Hand:
         out[6], out[7], out[8:] = -m[2, 1], -m[2, 0], self.bend
         return out * (max(self.shape) / 2)
 
+    def is_plausible(self, max_shift: float, max_turn_deg: float) -> bool:
+        """Whether a hand may have done this between two frames: no further than looked for, and nothing stretched."""
+        m = self.matrix
+        turn, scale = np.arctan2(m[1, 0] - m[0, 1], m[0, 0] + m[1, 1]), np.sqrt(abs(np.linalg.det(m[:2, :2])))
+        shift = np.abs(m[:2, 2]).max() * max(self.shape) / 2
+        beyond = np.abs(self.beyond_similarity()).max() / (max(self.shape) / 2)
+        return bool(
+            np.all(np.isfinite(m)) and np.all(np.isfinite(self.bend)) and abs(scale - 1) < 0.1 and beyond < 0.2
+            and abs(np.rad2deg(turn)) < max_turn_deg + 3 and shift < (max_shift + 0.1) * min(self.shape)
+        )  # fmt: skip
+
     def at(self, points_px: F64) -> F64:
         """For points (y, x) [n, 2], px of the mosaic: (dy, dx) in px, then d dy/d y, d dy/d x, d dx/d y, d dx/d x,
         [n, 6]."""
@@ -89,7 +100,7 @@ class Hand:
 
 def tile_centres(tiles: npt.NDArray[np.integer], tile_px: float) -> F64:
     """Centres (y, x) of tiles [n, 2] (row, column) of `tile_px`, same unit."""
-    return (tiles + 0.5) * tile_px
+    return np.asarray((tiles + 0.5) * tile_px, np.float64)
 
 
 def basis(points_px: F64, shape_px: tuple[int, int]) -> F64:
@@ -180,7 +191,7 @@ def robust_step(
     left = pull - np.einsum("nik,nil,l->nk", base, ab, full, optimize=True)
     scatter = left.T @ left
     shared = _SHARED_PX**2 * np.einsum("nik,nil->kl", ab, ab, optimize=True)
-    covariance = inverse @ (scatter + shared) @ inverse
+    covariance = inverse @ (scatter + shared) @ inverse + inverse
     total = full + present[:k]
     used = next(n for n in GROUPS if n == k or (n < k and _is_nothing(total[n:], covariance[n:, n:])))
     delta, spread = np.zeros(N_TERMS), np.zeros((N_TERMS, N_TERMS))
@@ -188,8 +199,17 @@ def robust_step(
     delta[used:] = -present[used:]
     inverse = np.linalg.inv((normal + ridge)[:used, :used])
     delta[:used] = inverse @ (pull[:, :used].sum(0) - normal[:used, used:] @ delta[used:k])
-    spread[:used, :used] = inverse @ scatter[:used, :used] @ inverse
+    # Few tiles scatter little by chance: what their noise alone explains is added.
+    spread[:used, :used] = inverse @ scatter[:used, :used] @ inverse + inverse
     return Fit(delta, spread, disagreement)
+
+
+def expected_spread(shape: tuple[int, int]) -> F64:
+    """Covariance [10, 10] of a hand's motion about a guess, before anything is seen: what holds a picture that shows
+    nothing in its place."""
+    half, degree = max(shape) / 2, np.deg2rad(1.0)
+    spread = np.array([0.2, 0.2, 3 * degree, 0.015, *[0.01] * 6]) * half
+    return np.asarray(np.diag(spread**2), np.float64)
 
 
 def weighed(moved: F64, fine: F64, coarse: F64, floor_px: float) -> tuple[F64, F64]:
@@ -249,13 +269,15 @@ def any_below(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> npt.NDArra
     return out
 
 
-def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: int) -> tuple[F32, F32]:
+def best_match(
+    cost: F32, first: npt.NDArray[np.int32], guess: npt.NDArray[np.floating], radius: int
+) -> tuple[F32, F32]:
     """The displacement of each of n tiles, [n, 2], with the least cost, far ones at a small price, refined to a
     fraction of a pixel by the parabola through its neighbours; and that cost [n]. `cost` [n, (2 radius + 1)^2],
-    `first` and `hand_flow` [n, 2]."""
+    `first` and `guess` [n, 2]."""
     side = 2 * radius + 1
     steps = np.stack(np.divmod(np.arange(cost.shape[1]), side), -1) - radius
-    away = np.hypot(*np.moveaxis(first[:, None] + steps - hand_flow[:, None], -1, 0))
+    away = np.hypot(*np.moveaxis(first[:, None] + steps - guess[:, None], -1, 0))
     price = cost * (1 + 0.01 * np.minimum(away, 10)).astype(np.float32)
     best = price.argmin(-1)
     row, column = np.divmod(best, side)

@@ -61,9 +61,7 @@ class Halve:
         w, h = g.image.dim(0).extent() - 2 * BORDER_PX, g.image.dim(1).extent()
         padded = hl.BoundaryConditions.mirror_interior(g.image, [(BORDER_PX, w), (0, h)])
         rows = hl.Func("rows")
-        rows[x, y] = sum(
-            hl.f32(k) * padded[2 * (x - BORDER_PX) + BORDER_PX + i - 1, y] for i, k in enumerate(BINOMIAL)
-        )
+        rows[x, y] = sum(hl.f32(k) * padded[2 * (x - BORDER_PX) + BORDER_PX + i - 1, y] for i, k in enumerate(BINOMIAL))
         g.out[x, y] = sum(hl.f32(k) * rows[x, 2 * y + i - 1] for i, k in enumerate(BINOMIAL))
 
         g.out.split(y, y, yi, 16, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
@@ -166,8 +164,8 @@ class TileNormal:
 
 @hl.generator(name="align_match")
 class Match:
-    """reference, current float32 [h, w + 40], start int32 [th, tw, 2] (dy, dx), radius -> mean absolute difference of each
-    8 px tile for every displacement start + (-radius..radius)^2, float32 [th, tw, (2 radius + 1)^2]."""
+    """reference, current float32 [h, w + 40], start int32 [th, tw, 2] (dy, dx), radius -> mean absolute difference of
+    each 8 px tile for every displacement start + (-radius..radius)^2, float32 [th, tw, (2 radius + 1)^2]."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
@@ -186,7 +184,8 @@ class Match:
         left = hl.clamp(x * MATCH_TILE_PX + g.start[1, x, y] + d % side - g.radius, 0, w - MATCH_TILE_PX)
         lane[c, d, x, y] = hl.f32(0)
         lane[c, d, x, y] += hl.abs(
-            g.reference[BORDER_PX + x * MATCH_TILE_PX + c, y * MATCH_TILE_PX + ry.x] - g.current[BORDER_PX + left + c, top + ry.x]
+            g.reference[BORDER_PX + x * MATCH_TILE_PX + c, y * MATCH_TILE_PX + ry.x]
+            - g.current[BORDER_PX + left + c, top + ry.x]
         )
         rx = hl.RDom([(0, MATCH_TILE_PX)])
         g.out[d, x, y] = hl.f32(0)

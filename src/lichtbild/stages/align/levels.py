@@ -72,7 +72,7 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
     frame.require(Domain.MOSAIC, Domain.CAMERA_RGB)
     if min(frame.shape) < MIN_SIZE_PX:
         raise ShapeError(
-            f"{frame.shape[1]} x {frame.shape[0]} px are too few to be aligned", where=frame.info.name,
+            f"{frame.shape[1]} x {frame.shape[0]} px: too small to be aligned", where=frame.info.name,
             hint=f"frames of a burst have at least {MIN_SIZE_PX} px to each side",
         )  # fmt: skip
     gains = np.ones((2, 2), np.float32)

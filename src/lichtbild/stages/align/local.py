@@ -19,26 +19,25 @@ _MATCH_TILE_PX = 8
 
 def local_motion(
     reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: F32 | None, search_px: int
-) -> tuple[F32, F32]:
-    """Displacement of the wanted 32 px tiles found by themselves, float32 [n, 2], and their mismatch [n].
+) -> tuple[F32, F32, F32]:
+    """Displacement of the wanted 32 px tiles found by themselves, float32 [n, 2], their mismatch [n], and that over what
+    noise and texture explain [n].
 
     `before` float32 [th, tw, 2] is a displacement of all tiles that is tried beside the hand's.
     """
     searched = _search(reference, other, hand, is_wanted, None, search_px)
     tiles = np.argwhere(is_wanted).astype(np.int32)
-    found, mismatch = _refined(reference, other, tiles, searched[is_wanted])
+    found, mismatch, doubt = _refined(reference, other, tiles, searched[is_wanted])
     if before is not None:
         again = _search(reference, other, hand, is_wanted, before, search_px)
-        other_found, other_mismatch = _refined(reference, other, tiles, again[is_wanted])
-        is_better = other_mismatch < 0.9 * mismatch
-        found = np.where(is_better[:, None], other_found, found)
-        mismatch = np.where(is_better, other_mismatch, mismatch)
-    return found, mismatch
+        second = _refined(reference, other, tiles, again[is_wanted])
+        is_better = second[1] < 0.9 * mismatch
+        found = np.where(is_better[:, None], second[0], found)
+        mismatch, doubt = (np.where(is_better, b, a) for a, b in ((mismatch, second[1]), (doubt, second[2])))
+    return found, mismatch, doubt
 
 
-def _refined(
-    reference: Pyramid, other: Pyramid, tiles: npt.NDArray[np.int32], start: F32
-) -> tuple[F32, F32]:
+def _refined(reference: Pyramid, other: Pyramid, tiles: npt.NDArray[np.int32], start: F32) -> tuple[F32, F32, F32]:
     found = start
     motion = np.zeros((len(tiles), 6), np.float32)
     for _ in range(2):
@@ -47,12 +46,11 @@ def _refined(
         found = found + 2 * field.tile_step(sums, gradient_noise(0))
     motion[:, :2] = found / 2
     sums = normal_equations(reference, other, 0, tiles, motion)
-    return found, field.tile_mismatch(sums)[0]
+    mismatch, allowed = field.tile_mismatch(sums)
+    return found, mismatch, mismatch / allowed
 
 
-def _search(
-    reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: F32 | None, search_px: int
-) -> F32:
+def _search(reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: F32 | None, search_px: int) -> F32:
     """Displacement of the wanted 32 px tiles by block matching at an eighth, then a quarter of the mosaic's size; the
     hand's for all others."""
     coarse, fine = 2, 1
@@ -64,7 +62,7 @@ def _search(
         tiles = np.stack(np.unravel_index(np.arange(grid[0] * grid[1]), grid), -1)
         hand_flow = hand.at(field.tile_centres(tiles, _MATCH_TILE_PX * scale))[:, :2].reshape(*grid, 2) / scale
         if found is not None:
-            start = field.nearest(found, grid) * 2
+            start: npt.NDArray[np.floating] = field.nearest(found, grid) * 2
         else:
             start = hand_flow if before is None else field.nearest(before, grid) / scale
         first = np.ascontiguousarray(np.rint(start), np.int32)

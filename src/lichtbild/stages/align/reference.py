@@ -80,10 +80,10 @@ def align_tile_normal(
     smooth = (1 / 6, 4 / 6, 1 / 6)
     columns = slice(BORDER_PX - 1, BORDER_PX + w + 17)
     across = [ref[:, columns.start + k - 1 : columns.stop + k - 1] for k in range(3)]
-    level_x = sum(c * part for c, part in zip(smooth, across, strict=True))
+    level_x = np.sum([c * part for c, part in zip(smooth, across, strict=True)], 0)
     slope_x = (across[2] - across[0]) / 2
-    value = sum(c * level_x[r] for c, r in zip(smooth, at_row, strict=True))[:, 1:]
-    gradient_x = sum(c * slope_x[r] for c, r in zip(smooth, at_row, strict=True))[:, 1:]
+    value = np.sum([c * level_x[r] for c, r in zip(smooth, at_row, strict=True)], 0)[:, 1:]
+    gradient_x = np.sum([c * slope_x[r] for c, r in zip(smooth, at_row, strict=True)], 0)[:, 1:]
     gradient_y = ((level_x[at_row[2]] - level_x[at_row[0]]) / 2)[:, 1:]
     for n, (ty, tx) in enumerate(tiles):
         y, x = np.mgrid[0:TILE_PX, 0:TILE_PX]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from lichtbild.stages.align import field
 from lichtbild.stages.align.field import Hand
@@ -35,9 +34,7 @@ class Start:
     is_hopeless: bool = False
 
 
-def find_start(
-    reference: Pyramid, other: Pyramid, guesses: list[Hand], max_shift: float, max_turn_deg: float
-) -> Start:
+def find_start(reference: Pyramid, other: Pyramid, guesses: list[Hand], max_shift: float, max_turn_deg: float) -> Start:
     """The best of some guesses; where none is good, of what a correlation over the whole range suggests."""
     best = max((_tried(reference, other, hand) for hand in guesses), key=lambda start: start.agreement)
     if best.agreement >= _NO_DOUBT or max_shift <= 0:
@@ -52,14 +49,15 @@ def find_start(
         if best.agreement >= _GOOD:
             return best
     level = max(reference.n_levels - 2, 0)
-    known = np.count_nonzero(texture(reference, level)[:, 1] > 3 * gradient_noise(level))
-    return dataclasses.replace(best, is_hopeless=known >= 12 and best.agreement < _CHANCE)
+    n_known = int(np.count_nonzero(texture(reference, level)[:, 1] > 3 * gradient_noise(level)))
+    return dataclasses.replace(best, is_hopeless=n_known >= 12 and best.agreement < _CHANCE)
 
 
 def _tried(reference: Pyramid, other: Pyramid, hand: Hand) -> Start:
     """A guess refined on the two coarsest levels and judged on the second."""
     top = reference.n_levels - 1
-    hand, covariance = refine(reference, other, top, hand, None, all_tiles(reference.shape(top)), 5, 4)
+    expected = field.expected_spread(hand.shape)
+    hand, covariance = refine(reference, other, top, hand, expected, all_tiles(reference.shape(top)), 5, 4)
     level = max(top - 1, 0)
     tiles = all_tiles(reference.shape(level))
     if level < top:
@@ -77,14 +75,16 @@ def agreement(sums: F32, energy: F32, noise: float) -> float:
     is_seen = sums[:, 6] > 128
     mismatch, allowed = field.tile_mismatch(sums)
     # Near, though not right on it, still tells a bad start from a worse one.
-    loosely = field.loosely_allowed(sums)
-    fits = sum(part / (1 + (np.maximum(mismatch / most, 1) - 1) ** 2) for part, most in ((0.8, allowed), (0.2, loosely)))
+    strict, loose = (np.maximum(mismatch / most, 1) - 1 for most in (allowed, field.loosely_allowed(sums)))
+    fits = 0.8 / (1 + strict**2) + 0.2 / (1 + loose**2)
     total = known[is_seen].sum() + 0.3 * known[~is_seen].sum()
     return float((known * fits)[is_seen].sum() / total) if total > 0 else 0.0
 
 
 def _suggested(reference: Pyramid, other: Pyramid, turns_deg: F64, max_shift: float) -> list[Hand]:
     """Motions that the highest peaks of correlation stand for, over several turns."""
+    import scipy.fft
+
     level = reference.n_levels - 1
     scale, shape = 2.0 ** (level + 1), reference.mosaic_shape
     mine, theirs = reference.level(level), other.level(level)
@@ -104,7 +104,7 @@ def _suggested(reference: Pyramid, other: Pyramid, turns_deg: F64, max_shift: fl
         cross = _spectrum(theirs[sy, sx].reshape(h, w), size) * here
         # Partly whitened, so that neither a bright lamp nor a fixed pattern decides alone.
         surface = scipy.fft.ifft2(cross / (np.abs(cross) ** 0.6 + 1e-12)).real
-        surface /= surface.std()
+        surface /= max(float(surface.std()), 1e-20)
         area = surface[rows][:, rows]
         for _ in range(3):
             r, c = np.unravel_index(area.argmax(), area.shape)
@@ -119,6 +119,8 @@ def _suggested(reference: Pyramid, other: Pyramid, turns_deg: F64, max_shift: fl
 
 def _spectrum(image: F32, size: list[int]) -> npt.NDArray[np.complex64]:
     """Spectrum of a windowed picture's gradient, down and across as the two parts of a complex number."""
+    import scipy.fft
+
     h, w = image.shape
     window = np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1]).astype(np.float32)
     root = np.sqrt(np.maximum(image, 0) + 1e-4)
