@@ -30,7 +30,7 @@ from lichtbild.stages.align.levels import (
     tile_gain,
     tile_grid,
 )
-from lichtbild.stages.align.local import local_motion
+from lichtbild.stages.align.local import lent_to_neighbours, local_motion
 from lichtbild.stages.align.search import find_start
 from lichtbild.stages.align.steps import SYSTEMATIC_PX, basis_of, gradient_noise, in_level, refine, step
 
@@ -38,7 +38,7 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 # A motion of a tile's own must leave no more than this times what noise and texture explain; what fits better than the
 # hand's motion and yet not well shows something else.
-_MOST_LEFT = 4.0
+_MOST_LEFT = 3.0
 # Part of the textured tiles that must agree with the motion of the hand to half a pixel, or the frame is refused.
 _LEAST_FIT = 0.1
 
@@ -69,9 +69,10 @@ class Motion:
     hand_px
         float32 [th, tw, 2], the hand's displacement at the centres of 32 px tiles; bilinear between them.
     local_px
-        float32 [th, tw, 2], displacement of what each tile shows; equals `hand_px` where nothing moved apart.
+        float32 [th, tw, 2], displacement of what moves apart from the hand in each tile or beside it; equals `hand_px`
+        where nothing does.
     is_local
-        bool [th, tw], where `local_px` is a motion of its own.
+        bool [th, tw], where `local_px` is what the tile itself shows.
     mismatch
         float32 [th, tw], mean squared error over its expectation from noise, at the better of the two; 1 = noise alone.
     doubt
@@ -162,6 +163,7 @@ def _judged(
         is_local[is_wrong] = (own < 0.6 * mismatch[is_wrong]) & (left < _MOST_LEFT)
         local_px[is_local.reshape(grid)] = found[is_local[is_wrong]]
         mismatch[is_local] = own[is_local[is_wrong]]
+        local_px = lent_to_neighbours(local_px, hand_px, is_local.reshape(grid), (mismatch / allowed).reshape(grid))
     return Motion(
         hand, hand_px, local_px, is_local.reshape(grid), mismatch.reshape(grid), doubt.reshape(grid),
         np.sqrt(variance).reshape(grid).astype(np.float32),

@@ -37,6 +37,20 @@ def local_motion(
     return found, mismatch, doubt
 
 
+def lent_to_neighbours(local_px: F32, hand_px: F32, is_local: Mask, left: F32) -> F32:
+    """Local displacements with those of moving tiles lent to the tiles beside them: the rim of a moving thing lies in
+    tiles that show more of what is behind it. Of several neighbours the one that fits best, `left` [th, tw], lends."""
+    th, tw = is_local.shape
+    apart = np.pad(np.where(is_local[..., None], local_px - hand_px, 0), ((1, 1), (1, 1), (0, 0)))
+    cost = np.pad(np.where(is_local, left, np.inf), 1, constant_values=np.inf)
+    near = [(i, j) for i in range(3) for j in range(3)]
+    costs = np.stack([cost[i : i + th, j : j + tw] for i, j in near])
+    aparts = np.stack([apart[i : i + th, j : j + tw] for i, j in near])
+    lent = np.take_along_axis(aparts, costs.argmin(0)[None, ..., None], 0)[0]
+    takes = ~is_local & np.isfinite(costs.min(0))
+    return np.asarray(np.where(takes[..., None], hand_px + lent, local_px), np.float32)
+
+
 def _refined(reference: Pyramid, other: Pyramid, tiles: npt.NDArray[np.int32], start: F32) -> tuple[F32, F32, F32]:
     found = start
     motion = np.zeros((len(tiles), 6), np.float32)
