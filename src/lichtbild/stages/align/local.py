@@ -20,8 +20,8 @@ _MATCH_TILE_PX = 8
 def local_motion(
     reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: F32 | None, search_px: int
 ) -> tuple[F32, F32, F32]:
-    """Displacement of the wanted 32 px tiles found by themselves, float32 [n, 2], their mismatch [n], and that over what
-    noise and texture explain [n].
+    """Displacement of the wanted 32 px tiles found by themselves, float32 [n, 2], their mismatch [n], and that over
+    what noise and texture explain [n].
 
     `before` float32 [th, tw, 2] is a displacement of all tiles that is tried beside the hand's.
     """
