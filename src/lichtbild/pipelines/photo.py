@@ -123,10 +123,14 @@ def negative(
     told = Explainer(burst, reference, plan.reference, explain) if explain else None
     del reference, guess
     motion: Motion | None = None
-    frames: dict[int, dict[str, float]] = {}
+    frames: dict[int, dict[str, float | str]] = {}
     for k in others:
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
+        if motion.refused:
+            frames[k] = {"refused": motion.refused, "used": 0.0}
+            work.step("merge", frame.info.name)
+            continue
         trust = best.add(merger, joint, frame, motion)
         if told:
             told.frame(k, frame, motion, trust)
