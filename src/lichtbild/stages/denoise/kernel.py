@@ -10,7 +10,7 @@ from halide_common import gain_at
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 u, j, b, r = hl.Var("u"), hl.Var("j"), hl.Var("b"), hl.Var("r")
-xo, yo, xi, yi, yb, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr"))
+xo, yo, xi, yi, yb, yr, strip = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr", "strip"))
 
 
 def picture_bounds(rgb):
@@ -314,14 +314,14 @@ class DenoiseFinest:
 
         guard = hl.TailStrategy.GuardWithIf
         strips(g.out, 1, 2)
-        g.out.reorder(c, xi, yr, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).parallel(yo)
-        shrink.schedule(g.out, xo, yi, vector)
+        g.out.reorder(c, xi, yr, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).fuse(xo, yo, strip).parallel(strip)
+        shrink.schedule(g.out, strip, yi, vector)
         shrink.dealt_in.bound(c, 0, 3).unroll(c).never_partition_all()
         # Pixels are read in their order, and dealt out from the first-level cache.
         roots.compute_at(shrink.dealt_in, r).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
-        cells.compute_at(g.out, xo).vectorize(x, vector)
-        coarse.compute_at(g.out, xo).vectorize(x, vector)
-        slide((change, wide), vector, g.out, xo, yi)
+        cells.compute_at(g.out, strip).vectorize(x, vector)
+        coarse.compute_at(g.out, strip).vectorize(x, vector)
+        slide((change, wide), vector, g.out, strip, yi)
         for func in (result, added, final):
             func.never_partition_all()
         for func in (result, final):
