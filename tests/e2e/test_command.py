@@ -175,7 +175,7 @@ def test_json_is_one_event_a_line_and_time_runs_forward(burst: Path, tmp_path: P
         ("develop",),
         ("develop", "x.dng", "--no-such-flag"),
         ("develop", "x.dng", "-o", "x.bmp"),
-        ("develop", "x.dng", "--quality", "0"),
+        ("develop", "x.dng", "--jpeg-quality", "0"),
         ("develop", "x.dng", "--tone-exposure-ev", "99"),
         ("merge", "x.dng", "-o", "x.jpg"),
     ],

@@ -18,6 +18,7 @@ USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
     "lichtbild develop IMG_2041/ -o photo.jpg",
     "lichtbild develop IMG_2041_*.dng -o photo.jpg --negative linear",
+    "lichtbild develop IMG_2041/ -o photo.jpg --quality best",
     "lichtbild develop night/ --burst 2 --json | jq -r .event",
 )
 
@@ -33,7 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bits", type=int, choices=(8, 16), help="of the picture's channels (default 16 for .tif, else 8)"
     )
-    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of a JPEG, 1 to 100 (default 95)")
+    parser.add_argument(
+        "--quality",
+        choices=("default", "best"),
+        default="default",
+        help="best: explain all frames by one picture, three times the work (same as --reconstruct-joint)",
+    )
+    parser.add_argument("--jpeg-quality", type=int, default=95, metavar="N", help="1 to 100 (default 95)")
     parser.add_argument(
         "--negative", choices=("linear", "bayer"), help="write the merged negative beside the picture too, as DNG"
     )
@@ -47,8 +54,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild.output.photo import SUFFIXES
 
     params = flags.stage_values(arguments, api.STAGES)
-    if not 1 <= arguments.quality <= 100:
-        raise UsageError(f"{arguments.quality} is out of bounds", where="--quality", hint="1 to 100")
+    if arguments.quality == "best":
+        params.setdefault("reconstruct", {})["joint"] = True
+    if not 1 <= arguments.jpeg_quality <= 100:
+        raise UsageError(f"{arguments.jpeg_quality} is out of bounds", where="--jpeg-quality", hint="1 to 100")
     if arguments.output and arguments.output.suffix.lower() not in SUFFIXES:
         suffix = arguments.output.suffix or "no suffix"
         raise UsageError(f"{suffix}: no format that is written", where="--output", hint=" ".join(SUFFIXES))
@@ -63,7 +72,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.start()
     bits = arguments.bits or (16 if picture.suffix.lower().startswith(".tif") else 8)
     photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits)
-    photo.save(picture, force=arguments.force, quality=arguments.quality)
+    photo.save(picture, force=arguments.force, quality=arguments.jpeg_quality)
     console.wrote("picture", picture)
     if negative and negative != picture:
         photo.save_negative(negative, kind=arguments.negative, force=arguments.force)

@@ -9,7 +9,7 @@ from typing import Any
 from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.params import Params
-from lichtbild.pipelines import intake
+from lichtbild.pipelines import best, intake
 from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import AlignParams, Motion, align, pyramid
@@ -21,6 +21,7 @@ from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
+from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
 from lichtbild.stages.sharpen import SharpenParams
 from lichtbild.stages.tone import ToneParams
 from lichtbild.stages.white_balance import WhiteBalanceParams
@@ -36,6 +37,7 @@ class PhotoParams:
     merge: MergeParams = dataclasses.field(default_factory=MergeParams)
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
+    reconstruct: ReconstructParams = dataclasses.field(default_factory=ReconstructParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
     white_balance: WhiteBalanceParams = dataclasses.field(default_factory=WhiteBalanceParams)
     highlights: HighlightsParams = dataclasses.field(default_factory=HighlightsParams)
@@ -71,13 +73,14 @@ class Negative:
     """What the frames gave before denoising and lens correction, and what was done, as plain data.
 
     `frame` is linear: CAMERA_RGB of the whole active area, or the MOSAIC of a single frame, whose `linear` is the
-    former.
+    former. `burst` holds the samples of all frames where they are to be asked again.
     """
 
     frame: Frame
     white_balance: intake.White
     report: dict[str, Any]
     params: PhotoParams
+    burst: Reconstruction | None = None
 
     def linear(self) -> Frame:
         """CAMERA_RGB float32 [H, W, 3]; a single frame is demosaiced at every call."""
@@ -109,13 +112,14 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     guide = pyramid(reference, plan.white_balance)
     guess = Source.of(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
+    joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     del reference, guess
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
     for k in others:
         frame = intake.repaired(frame if k == others[0] else intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
-        trust = merger.add(frame, motion)
+        trust = best.add(merger, joint, frame, motion)
         frames[k] = {
             "shift_px": round(float((motion.hand_px**2).sum(-1).mean() ** 0.5), 2),
             "moving": round(float((motion.doubt > 1).mean()), 4),
@@ -132,7 +136,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
         "defects": int(defects.rows.size),
     }
     work.step("merge", "")
-    return Negative(merged, plan.white_balance, report, params)
+    return Negative(merged, plan.white_balance, report, params, joint)
 
 
 def develop(
@@ -141,6 +145,8 @@ def develop(
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
     made = negative(burst, params, progress)
     source = Source.of(made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame))
+    if made.burst is not None:
+        source = best.JointSource.over(source, made.burst)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 

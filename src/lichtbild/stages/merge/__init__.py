@@ -19,7 +19,7 @@ from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge.trust import Guide, guide_of, red_of, trust_of
 
-__all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger"]
+__all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger", "relative_weight"]
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -85,17 +85,22 @@ class Merger:
         still = np.zeros((1, 1, 2), np.float32)
         self._gather(reference, np.full(self._trusted.shape, 255, np.uint8), still, 1.0, np.inf)
 
-    def add(self, frame: Frame, motion: Motion) -> U8:
+    def trust(self, frame: Frame, motion: Motion) -> U8:
+        """How far a frame is trusted, 255 = full, at 2 x 2 blocks, uint8 [2, ceil(H / 2), at least ceil(W / 2)]: in the
+        hand's motion, and where a tile's own explains it better, in that."""
+        return trust_of(self.guide, frame, motion, self._trusted.shape)
+
+    def add(self, frame: Frame, motion: Motion, known: U8 | None = None) -> U8:
         """Add a frame of the reference's exposure scale; returns its trust, uint8 [ceil(H / 2), ceil(W / 2)], 255 =
-        full.
+        full. `known` is what `trust` gave, where it was asked already.
 
         Cost: 0.07 s of processor time for 12 MP with AVX-512, and as much again for what moves by itself.
         """
         frame.require(self._like.domain)
         if frame.shape != self._like.shape:
             raise ShapeError(f"{frame.shape} does not fit a burst of {self._like.shape}", where=frame.info.name)
-        by_hand, own = trust_of(self.guide, frame, motion, self._trusted.shape)
-        weight = _relative_weight(frame.noise, self._like.noise)
+        by_hand, own = self.trust(frame, motion) if known is None else known
+        weight = relative_weight(frame.noise, self._like.noise)
         is_equal = np.isclose(frame.saturation, self._like.saturation, rtol=0.02)
         clip = np.inf if is_equal else 0.98 * frame.saturation
         for trust, flow in ((by_hand, motion.hand_px), (own, motion.local_px)):
@@ -198,7 +203,7 @@ def _sample_trust(
     return variance[1] / variance[0], variance[1] / variance[2]
 
 
-def _relative_weight(noise: NoiseModel, reference: NoiseModel, signal: float = 0.1) -> float:
+def relative_weight(noise: NoiseModel, reference: NoiseModel, signal: float = 0.1) -> float:
     """Inverse-variance weight of a frame against the reference, both scaled to one exposure, at a tenth of
     saturation."""
     mine = sum(a * signal + b for a, b in zip(noise.alpha, noise.beta, strict=True))

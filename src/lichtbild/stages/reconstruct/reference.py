@@ -1,0 +1,170 @@
+"""The kernels of the reconstruction in clear NumPy, the truth for their tests. Same arguments, the result last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Numbers = npt.NDArray[np.integer]
+
+NO_SAMPLE = -32768
+TILE_PX = 32
+QUARTER = np.array([0.00738, -0.06800, 0.27101, 0.89277, -0.13327, 0.03011])
+
+
+def reconstruct_stored(mosaic: Floats, steps: float, clip: float, out: Numbers) -> None:
+    """A mosaic in steps as int16; -32768 at or above `clip`."""
+    number = np.clip(np.floor(mosaic * np.float32(steps) + np.float32(0.5)), -32767, 32767)
+    out[:] = np.where(mosaic < clip, number, NO_SAMPLE)
+
+
+def reconstruct_marks(trust: Numbers, out: Numbers) -> None:
+    """Twice the trust, 127 = full, plus 1 where it is in the tile's own motion: [2, h, w] to [h, w]."""
+    hand, own = trust.astype(int)
+    out[:] = ((hand + own) * 127 + 127) // 255 * 2 + (own > hand)
+
+
+def _displacement(field: Floats, y: Any, x: Any) -> Floats:
+    """Bilinear displacement [2, h, w] of a field [th, tw, 2] of 32 px tiles at pixel centres."""
+    th, tw = field.shape[:2]
+    v, u = (y + 0.5) / TILE_PX - 0.5, (x + 0.5) / TILE_PX - 0.5
+    i, j = np.floor(v).astype(int), np.floor(u).astype(int)
+    fy, fx = (v - i)[..., None], (u - j)[..., None]
+    i0, i1 = (np.clip(i + n, 0, th - 1) for n in (0, 1))
+    j0, j1 = (np.clip(j + n, 0, tw - 1) for n in (0, 1))
+    exact = field.astype(np.float64)
+    top, bottom = (exact[row, j0] * (1 - fx) + exact[row, j1] * fx for row in (i0, i1))
+    return np.moveaxis(top * (1 - fy) + bottom * fy, 2, 0)
+
+
+def keys(distance: Floats) -> Floats:
+    """The interpolation kernel of Keys (1981), a = -1/2."""
+    d = np.abs(distance)
+    near, far = (1.5 * d - 2.5) * d * d + 1, ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return np.asarray(np.where(d <= 1, near, np.where(d < 2, far, 0)))
+
+
+def _samples(
+    frames: Numbers, packed: Numbers, hand: Floats, local: Floats, facts: Floats, red: tuple[int, int], row: int,
+    height: int, k: int,
+) -> tuple[Floats, Floats, Numbers, Floats]:  # fmt: skip
+    """Of frame k, the sample nearest to each pixel of the band: offset [2, h, W], weight, colour, value."""
+    n_rows, width = frames.shape[1:]
+    y, x = np.mgrid[row : row + height, 0:width]
+    mark = packed[k, np.minimum(y // 2, packed.shape[1] - 1), np.minimum(x // 2, packed.shape[2] - 1)]
+    moved = np.where(mark & 1, _displacement(local[k], y, x), _displacement(hand[k], y, x))
+    place = np.stack([y, x]) + moved
+    near = np.floor(place + 0.5).astype(int)
+    is_inside = ((near >= 0) & (near < np.array([n_rows, width])[:, None, None])).all(0)
+    stored = frames[k, np.clip(near[0], 0, n_rows - 1), np.clip(near[1], 0, width - 1)].astype(int)
+    weight = np.where(is_inside & (stored != NO_SAMPLE), (mark // 2) / 127 * facts[k, 1], 0)
+    colour = (near[0] - red[0]) % 2 + (near[1] - red[1]) % 2
+    return near - place, weight, colour, stored * float(facts[k, 0])
+
+
+def _taps(offset: Floats) -> Floats:
+    """Weights [5, h, W] of corners 2 p - 2 ... 2 p + 2 at the place 2 (p + offset)."""
+    return np.stack([keys(d - 2 * offset) for d in range(-2, 3)])
+
+
+def _spread(values: Floats, offset: Floats, total: Floats) -> None:
+    """Add the values [3, h, W] of samples to the corners around, [12, h, W]."""
+    ky, kx = _taps(offset[0]), _taps(offset[1])
+    _, height, width = values.shape
+    corners = np.zeros((3, 2 * height + 4, 2 * width + 4))
+    for dy in range(5):
+        for dx in range(5):
+            corners[:, dy : dy + 2 * height : 2, dx : dx + 2 * width : 2] += values * ky[dy] * kx[dx]
+    inside = corners[:, 2:-2, 2:-2]
+    for phase in range(4):
+        total[phase::4] += inside[:, phase // 2 :: 2, phase % 2 :: 2]
+
+
+def reconstruct_count(
+    frames: Numbers, packed: Numbers, hand: Floats, local: Floats, facts: Floats, red_row: int, red_column: int,
+    row: int, out: Floats,
+) -> None:  # fmt: skip
+    """Weight of the samples of each colour that fell near each corner, [12, h, W]: plane 4 c + 2 a + b at [i, j] is
+    corner (2 i + a, 2 j + b), which lies half a fine pixel after fine pixel (2 i + a, 2 j + b)."""
+    total = np.zeros(out.shape)
+    for k in range(len(frames)):
+        offset, weight, colour, _ = _samples(
+            frames, packed, hand, local, facts, (red_row, red_column), row, out.shape[1], k
+        )
+        _spread(np.stack([np.where(colour == c, weight, 0) for c in range(3)]), offset, total)
+    out[:] = total
+
+
+def corners_of(fine: Floats) -> Floats:
+    """What whole pixels centred on the corners see of a fine picture [3, n, m]; the edge repeated."""
+    padded = np.pad(fine.astype(np.float64), ((0, 0), (0, 1), (0, 1)), "edge")
+    return np.asarray(sum(padded[:, i : i + fine.shape[1], j : j + fine.shape[2]] for i in (0, 1) for j in (0, 1)) / 4)
+
+
+def reconstruct_residual(
+    frames: Numbers, packed: Numbers, hand: Floats, local: Floats, facts: Floats, red_row: int, red_column: int,
+    row: int, balance: Floats, fine: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Weighted differences of the samples from what `fine` lets expect at their place, as `reconstruct_count`."""
+    total = np.zeros(out.shape)
+    _, height, width = out.shape
+    padded = np.pad(fine.astype(np.float64), ((0, 0), (2, 3), (2, 3)), "edge")
+    corners = corners_of(padded)[:, :-1, :-1]
+    for k in range(len(frames)):
+        offset, weight, colour, value = _samples(
+            frames, packed, hand, local, facts, (red_row, red_column), row, height, k
+        )
+        ky, kx = _taps(offset[0]), _taps(offset[1])
+        expected = sum(
+            ky[dy] * kx[dx] * corners[:, dy : dy + 2 * height : 2, dx : dx + 2 * width : 2]
+            for dy in range(5)
+            for dx in range(5)
+        )
+        values = [np.where(colour == c, weight * (balance[c] * value - expected[c]), 0) for c in range(3)]
+        _spread(np.stack(values), offset, total)
+    out[:] = total
+
+
+def reconstruct_moved(fine: Floats, sums: Floats, count: Floats, least: float, out: Floats) -> None:
+    """The fine picture moved by what its four corners ask for, over their weight but at least `least`."""
+
+    def around(planes: Floats) -> Floats:
+        h, w = planes.shape[1:]
+        corners = np.empty((3, 2 * h, 2 * w))
+        for phase in range(4):
+            corners[:, phase // 2 :: 2, phase % 2 :: 2] = planes[phase::4]
+        # Before the first corner, the one of its phase is repeated.
+        padded = np.concatenate([corners[:, 1:2], corners], 1)
+        padded = np.concatenate([padded[:, :, 1:2], padded], 2)
+        return np.asarray(sum(padded[:, i : i + 2 * h, j : j + 2 * w] for i in (0, 1) for j in (0, 1)) / 4)
+
+    out[:] = fine + around(sums) / np.maximum(around(count), least)
+
+
+def reconstruct_start(rgb: Floats, balance: Floats, out: Floats) -> None:
+    """Balanced camera RGB [h, W, 3] at twice the pixels, planes [3, 2 h, 2 W]."""
+    values = np.moveaxis(rgb.astype(np.float64) * balance, 2, 0)
+    for axis in (1, 2):
+        n = values.shape[axis]
+        pairs = []
+        for offsets in (range(-3, 3), range(3, -3, -1)):
+            at = [np.clip(np.arange(n) + i, 0, n - 1) for i in offsets]
+            pairs.append(sum(w * values.take(i, axis) for w, i in zip(QUARTER, at, strict=True)))
+        shape = [*values.shape]
+        shape[axis] = 2 * n
+        values = np.stack(pairs, axis + 1).reshape(shape)
+    out[:] = values
+
+
+def reconstruct_pixels(fine: Floats, balance: Floats, first: int, out: Floats) -> None:
+    """What whole pixels see of a fine picture, from row `first`: [3, 2 h, 2 W] to camera RGB [rows, W, 3]."""
+    pixels = corners_of(fine)[:, ::2, ::2][:, first : first + out.shape[0]]
+    out[:] = np.moveaxis(pixels, 0, 2) / balance
+
+
+def reconstruct_fine_pixels(fine: Floats, balance: Floats, first: int, out: Floats) -> None:
+    """Fine pixels from row `first` as camera RGB [rows, 2 W, 3]."""
+    out[:] = np.moveaxis(fine[:, first : first + out.shape[0]], 0, 2) / balance
