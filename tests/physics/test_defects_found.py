@@ -81,6 +81,28 @@ def test_a_burst_finds_weaker_ones():
     assert np.abs(error).mean() < 2 * np.sqrt(ALPHA * 0.03 + BETA)
 
 
+def test_what_an_edge_hides_in_one_frame_shows_in_the_others():
+    """Hot pixels beside bright bars of the first frame; the hand has moved the bars in the next two."""
+    rng = np.random.default_rng(20261122)
+    r, c = lattice(rng, 16)
+    columns = np.arange(SHAPE[1])
+    frames = []
+    for shift in (0, 11, 13):
+        light = np.full(SHAPE, 0.05)
+        light[:, np.isin((columns + shift) % 16, (10, 11, 12))] = 0.6
+        light[r, c] += 0.3
+        frames.append(frame_of(light, rng))
+    hidden = np.isin(c % 16, (8, 9))  # its site two pixels aside is in a bar
+    assert hidden.sum() > 50
+    alone, together = analyse(frames[:1]), analyse(frames)
+    n_alone, n_together = (
+        np.isin((r * SHAPE[1] + c)[hidden], f.rows * SHAPE[1] + f.columns).mean() for f in (alone, together)
+    )
+    assert n_alone < 0.5
+    assert n_together > 0.9
+    assert np.isin(together.rows * SHAPE[1] + together.columns, r * SHAPE[1] + c).mean() > 0.98
+
+
 def test_dead_pixels():
     rng = np.random.default_rng(20261122)
     r, c = lattice(rng)

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="default",
         help="best: explain all frames by one picture, three times the work (same as --reconstruct-joint)",
     )
+    parser.add_argument(
+        "--scale", type=int, choices=(1, 2), default=1, help="2: twice the pixels along each axis (implies best)"
+    )
     parser.add_argument("--jpeg-quality", type=int, default=95, metavar="N", help="1 to 100 (default 95)")
     parser.add_argument(
         "--negative", choices=("linear", "bayer"), help="write the merged negative beside the picture too, as DNG"
@@ -56,6 +59,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     params = flags.stage_values(arguments, api.STAGES)
     if arguments.quality == "best":
         params.setdefault("reconstruct", {})["joint"] = True
+    if arguments.scale > 1:
+        params.setdefault("reconstruct", {})["scale"] = arguments.scale
     if not 1 <= arguments.jpeg_quality <= 100:
         raise UsageError(f"{arguments.jpeg_quality} is out of bounds", where="--jpeg-quality", hint="1 to 100")
     if arguments.output and arguments.output.suffix.lower() not in SUFFIXES:

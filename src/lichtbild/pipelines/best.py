@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Domain, Frame
+from lichtbild.core import Domain, DomainError, Frame
+from lichtbild.core.frame import GAIN_STEP_PX
+from lichtbild.pipelines.enlarge import enlarged
 from lichtbild.pipelines.finishing import Source, White
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge import Merger, relative_weight
@@ -18,29 +19,44 @@ MOST_FRAMES = 16
 """Frames that are asked again, 2.25 bytes a sample each; those after them count in the merge only."""
 
 
-@dataclass(frozen=True, eq=False)
 class JointSource(Source):
     """The merged frame, whose rows are wanted reconstructed."""
 
-    burst: Reconstruction
+    def __init__(self, burst: Reconstruction, *merged: Any) -> None:
+        """`merged`: what `Source` takes; the reconstruction starts from its rows."""
+        super().__init__(*merged)
+        self.burst = burst
 
-    @classmethod
-    def over(cls, source: Source, burst: Reconstruction) -> JointSource:
-        """`source` is what the reconstruction starts from."""
-        parts = {field.name: getattr(source, field.name) for field in dataclasses.fields(Source)}
-        return cls(**parts, burst=burst)
+    @property
+    def scale(self) -> int:
+        return self.burst.params.scale
 
     def denoised(self, start: int, stop: int) -> Frame:
-        first = max(start - self.burst.halo_px, 0)
-        last = min(stop + self.burst.halo_px, self.frame.shape[0])
-        return self.burst.picture(super().denoised(first, last), first, (start - first, stop - first))
+        height, halo, scale = self.frame.shape[0], self.burst.halo_px, self.scale
+        top, bottom = start // scale, -(-stop // scale)
+        first, last = max(top - halo, 0) // GAIN_STEP_PX * GAIN_STEP_PX, min(bottom + halo, height)
+        begin = super().denoised(first, last)
+        made = self.burst.picture(begin, first, (top - first, bottom - first), scale)
+        info = enlarged(begin.info, scale)
+        return made.replaced(info=info) if made.shape[0] == stop - start else made.rows(0, stop - start)
 
 
 def reconstruction(
     reference: Frame, white_balance: White, n_frames: int, params: ReconstructParams
 ) -> Reconstruction | None:
-    """Room for the samples of a burst; None where it was not asked for, or there are no samples but pictures."""
-    if not params.joint or reference.domain is not Domain.MOSAIC:
+    """Room for the samples of a burst; None where they are not asked for, or there are no samples but pictures.
+
+    A single frame is only asked again where more pixels are wanted than it has.
+
+    Raises
+    ------
+    DomainError
+        If pictures that are no mosaics are to be enlarged.
+    """
+    is_mosaic = reference.domain is Domain.MOSAIC
+    if params.scale > 1 and not is_mosaic:
+        raise DomainError("only mosaics can be enlarged", where=reference.info.name, hint="--scale 1")
+    if not is_mosaic or (params.scale == 1 and (n_frames == 1 or not params.joint)):
         return None
     return Reconstruction(reference, white_balance, min(n_frames, MOST_FRAMES), params)
 

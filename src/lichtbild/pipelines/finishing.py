@@ -7,17 +7,20 @@ frame) -> camera RGB -> denoised -> through the lens -> display.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from lichtbild.core import Domain, Frame, Progress, ProgressEvent, memory, silent
+from lichtbild.core import Domain, Frame, FrameInfo, Progress, ProgressEvent, memory, silent
 from lichtbild.core.frame import GAIN_STEP_PX
+from lichtbild.pipelines.enlarge import enlarged
 from lichtbild.stages import demosaic as demosaicing
 from lichtbild.stages import denoise, develop_display, lens
-from lichtbild.stages.denoise import DenoiseFacts, DenoiseParams, denoise_rgb
+from lichtbild.stages.demosaic import DemosaicParams
+from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
 from lichtbild.stages.develop_display import DevelopFacts, DevelopParams, Part
 
+Floats = npt.NDArray[np.float32]
 White = tuple[float, float, float]
 Crop = tuple[int, int, int, int]
 
@@ -27,30 +30,27 @@ BAND_PX = 512
 _DENOISE_STEP_PX = 32
 
 
-@dataclass(frozen=True, eq=False)
 class Source:
-    """A linear frame, MOSAIC or CAMERA_RGB, whose rows are wanted demosaiced and denoised."""
+    """A linear frame, MOSAIC or CAMERA_RGB, whose rows are wanted demosaiced and denoised, from top to bottom."""
 
-    frame: Frame
-    white_balance: White
-    demosaic: demosaicing.DemosaicParams
-    denoise: DenoiseParams
-    facts: DenoiseFacts
+    def __init__(self, frame: Frame, white_balance: White, params: DemosaicParams, denoising: DenoiseParams) -> None:
+        self.frame, self.white_balance, self.params, self.denoising = frame, white_balance, params, denoising
+        # Facts come from a few strips.
+        strips = [camera_rows(s, 0, s.shape[0], white_balance, params) for s in denoise.strips_of(frame)]
+        self.facts = denoise.analyse(strips, white_balance)
+        self._held: tuple[int, Frame] | None = None
 
-    @classmethod
-    def of(
-        cls, frame: Frame, white_balance: White, demosaic: demosaicing.DemosaicParams, denoising: DenoiseParams
-    ) -> Source:
-        """Facts come from a few strips of the frame."""
-        strips = [camera_rows(s, 0, s.shape[0], white_balance, demosaic) for s in denoise.strips_of(frame)]
-        return cls(frame, white_balance, demosaic, denoising, denoise.analyse(strips, white_balance))
+    @property
+    def scale(self) -> int:
+        """Pixels of the picture along each axis for one of `frame`."""
+        return 1
 
     def denoised(self, start: int, stop: int) -> Frame:
-        """Rows [start, stop), `start` a multiple of 16."""
+        """Rows [start, stop) of the picture, `start` a multiple of 16."""
         first = max(start - denoise.HALO_PX, 0) // _DENOISE_STEP_PX * _DENOISE_STEP_PX
-        last = min(stop + denoise.HALO_PX, self.frame.shape[0])
-        rows = camera_rows(self.frame, first, last, self.white_balance, self.demosaic)
-        return denoise_rgb(rows, self.white_balance, self.denoise, self.facts, rows=(start - first, stop - first))
+        last = -(-(stop + denoise.HALO_PX) // GAIN_STEP_PX) * GAIN_STEP_PX
+        rows = self._camera(first, min(last, self.frame.shape[0]))
+        return denoise_rgb(rows, self.white_balance, self.denoising, self.facts, rows=(start - first, stop - first))
 
     def bands(self) -> Iterator[Frame]:
         """All rows, from top to bottom."""
@@ -58,13 +58,31 @@ class Source:
         for start in range(0, height, BAND_PX):
             yield self.denoised(start, min(start + BAND_PX, height))
 
+    def _camera(self, first: int, last: int) -> Frame:
+        """Rows as CAMERA_RGB; those that the band before had are not demosaiced again."""
+        if self.frame.domain is not Domain.MOSAIC:
+            return self.frame.rows(first, last)
+        out = memory.empty((last - first, self.frame.shape[1], 3))
+        at, rows = self._held or (first, None)
+        known = 0 if rows is None or at > first else min(max(at + rows.shape[0] - first, 0), last - first)
+        if rows is not None and known:
+            out[:known] = rows.pixels[first - at : first - at + known]
+        if rows is None or known < last - first:
+            rows = camera_rows(self.frame, first + known, last, self.white_balance, self.params, out[known:])
+        rows = rows.replaced(pixels=out, gain=self.frame.rows(first, last).gain)
+        self._held = (first, rows)
+        return rows
 
-def camera_rows(frame: Frame, start: int, stop: int, white_balance: White, params: demosaicing.DemosaicParams) -> Frame:
-    """Rows [start, stop) of a frame as CAMERA_RGB, `start` a multiple of 16."""
+
+def camera_rows(
+    frame: Frame, start: int, stop: int, white_balance: White, params: DemosaicParams, out: Floats | None = None
+) -> Frame:
+    """Rows [start, stop) of a frame as CAMERA_RGB, `start` a multiple of 16; those of a mosaic are written to `out`."""
     if frame.domain is not Domain.MOSAIC:
         return frame.rows(start, stop)
     first, last = max(start - demosaicing.HALO_PX, 0), min(stop + demosaicing.HALO_PX, frame.shape[0])
-    return demosaicing.demosaic(frame.rows(first, last), white_balance, params, rows=(start - first, stop - first))
+    wanted = start - first, stop - first
+    return demosaicing.demosaic(frame.rows(first, last), white_balance, params, rows=wanted, out=out)
 
 
 def finish(
@@ -77,11 +95,12 @@ def finish(
     bits: int,
 ) -> tuple[Frame, DevelopFacts]:
     """The picture, DISPLAY_RGB of the default crop, and what was found out about it."""
-    frame = source.frame
-    ready = lens.plan(frame.info, frame.shape, optics)
-    info = frame.info if ready is None else ready.info_after(frame.info)
-    crop = _held(info.default_crop, frame.shape if ready is None else ready.shape)
-    facts = _facts(frame, ready, crop, params)
+    frame, scale = source.frame, source.scale
+    plan, crop = _way(frame.info, frame.shape, optics)
+    facts = _facts(frame, plan, crop, params, scale)
+    ready = plan
+    if scale > 1:
+        ready, crop = _way(enlarged(frame.info, scale), (scale * frame.shape[0], scale * frame.shape[1]), optics)
     height, width = crop[2:]
     out = memory.empty((height, width, 3), develop_display.KINDS[bits])
     step = BAND_PX if ready is None or ready.can_be_banded else height
@@ -101,23 +120,34 @@ def finish(
     return part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective))), facts
 
 
+def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tuple[lens.LensPlan | None, Crop]:
+    """What the lens asks for, and the crop of what comes of it."""
+    ready = lens.plan(info, shape, optics)
+    if ready is None:
+        return None, _held(info.default_crop, shape)
+    return ready, _held(ready.info_after(info).default_crop, ready.shape)
+
+
 def _corrected(source: Source, ready: lens.LensPlan | None, optics: lens.LensParams, start: int, stop: int) -> Frame:
     if ready is None:
         return source.denoised(start, stop)
     if not ready.can_be_banded:
-        whole = lens.correct(source.denoised(0, source.frame.shape[0]), optics)
+        whole = lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics)
         return whole.rows(start, stop)
     first, last = ready.source_rows(start, stop)
     return ready.band(source.denoised(first, last), first, start, stop)
 
 
-def _facts(frame: Frame, ready: lens.LensPlan | None, crop: Crop, params: DevelopParams) -> DevelopFacts:
+def _facts(frame: Frame, ready: lens.LensPlan | None, crop: Crop, params: DevelopParams, scale: int) -> DevelopFacts:
+    """Of the picture at single size, told of one enlarged."""
     proxy, cell = develop_display.make_proxy(frame)
     if ready is not None:
         proxy = ready.proxy(proxy, cell)
     if crop != (0, 0, *(frame.shape if ready is None else ready.shape)):
         proxy = develop_display.crop_proxy(proxy, cell, crop)
-    return develop_display.analyse_proxy(proxy, cell, crop[2:], params, n_effective=float(np.mean(frame.n_effective)))
+    size = scale * crop[2], scale * crop[3]
+    n = float(np.mean(frame.n_effective))
+    return develop_display.analyse_proxy(proxy, scale * cell, size, params, n_effective=n)
 
 
 def _held(crop: Crop | None, shape: tuple[int, int]) -> Crop:

@@ -101,23 +101,23 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     if len(burst) == 1:
         reference = intake.repaired(reference, DefectFacts.none(), params.defects)
         work.step("repair", "")
-        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params)
+        joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
+        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params, joint)
 
     others = [k for k in plan.order if k != plan.reference]
-    frame = intake.load(plan, others[0])
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, frame], params.defects)
+        defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = pyramid(reference, plan.white_balance)
-    guess = Source.of(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
-    merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
+    guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
+    merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
     del reference, guess
     motion: Motion | None = None
     frames: dict[int, dict[str, float]] = {}
     for k in others:
-        frame = intake.repaired(frame if k == others[0] else intake.load(plan, k), defects, params.defects)
+        frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         trust = best.add(merger, joint, frame, motion)
         frames[k] = {
@@ -144,9 +144,8 @@ def develop(
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
     made = negative(burst, params, progress)
-    source = Source.of(made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame))
-    if made.burst is not None:
-        source = best.JointSource.over(source, made.burst)
+    parts = made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame)
+    source = Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 

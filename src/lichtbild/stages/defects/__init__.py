@@ -110,8 +110,8 @@ def repair(frame: Frame, facts: DefectFacts | None = None, params: DefectParams 
 def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> DefectFacts:
     """Hot and dead pixels that stand at the same place of the sensor in all `frames`.
 
-    Averaging the evidence over frames finds what one frame's noise hides, and what moves with the scene (a star, a
-    reflection) does not stay. Of a burst from a tripod the neighbours' part still tells stars from defects.
+    Averaging the evidence over frames finds what one frame's noise or an edge hides, and what moves with the scene (a
+    star, a reflection) does not stay. Of a burst from a tripod the neighbours' part still tells stars from defects.
 
     Parameters
     ----------
@@ -131,7 +131,10 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
             raise ShapeError("frames of a burst differ in size", where=frame.info.name)
     if min(frames[0].shape) < MIN_SIZE_PX:
         return DefectFacts.none()
-    rows, columns = _candidates(frames[0], min(settings.sigmas, 3.0))
+    # What an edge hides in one frame shows in another, where the hand has moved the edge on.
+    suspects = [_candidates(frame, min(settings.sigmas, 3.0)) for frame in frames[:2]]
+    width = frames[0].shape[1]
+    rows, columns = np.divmod(np.unique(np.concatenate([r * width + c for r, c in suspects])), width)
     above = np.zeros((len(frames), rows.size))
     below, around, level_high, level_low, variance = (np.zeros_like(above) for _ in range(5))
     for k, frame in enumerate(frames):
@@ -140,16 +143,23 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
         site = 2 * (rows % 2) + columns % 2
         block = (rows // GAIN_STEP_PX, columns // GAIN_STEP_PX, site)
         variance[k] = alpha[block] * np.maximum(np.where(above[k] > 0, level_high[k], level_low[k]), 0) + beta[block]
-    sigma = np.sqrt(variance.mean(axis=0) / len(frames))
-
-    span = (level_high - level_low).mean(axis=0)
+    span = level_high - level_low
+    n_asked = -(-2 * len(frames) // 3)
 
     def stays(excess: Array, level: Array, spread: Array, contrast: float, most: float) -> npt.NDArray[np.bool_]:
-        mean = excess.mean(axis=0)
-        is_steady = excess.min(axis=0) > 0.3 * mean - 3 * sigma * np.sqrt(len(frames))
-        is_clear = (mean > settings.sigmas * sigma) & (mean > contrast * np.abs(level.mean(axis=0)))
-        is_clear &= mean > TEXTURE_STEADY * span
-        return np.asarray(is_clear & is_steady & (spread.mean(axis=0) < most * mean))
+        order = np.argsort(np.maximum(TEXTURE_STEADY * span, spread / most) - excess, axis=0)
+        ordered = [np.take_along_axis(v, order, 0) for v in (excess, level, spread, span, variance)]
+
+        def is_clear(n: int) -> npt.NDArray[np.bool_]:
+            """The means over the n frames that say it most clearly tell a defect."""
+            seen, lit, beside, reach, noise = (v[:n].mean(axis=0) for v in ordered)
+            is_far = (seen > settings.sigmas * np.sqrt(noise / n)) & (seen > contrast * np.abs(lit))
+            return np.asarray(is_far & (seen > TEXTURE_STEADY * reach) & (beside < most * seen))
+
+        # One frame may tell, or all that are asked together; in all of those it must be there.
+        seen, noise = ordered[0][:n_asked], ordered[4][:n_asked].mean(axis=0)
+        is_steady = seen.min(axis=0) > 0.3 * seen.mean(axis=0) - 3 * np.sqrt(noise)
+        return np.asarray(is_steady & (is_clear(n_asked) | is_clear(1)))
 
     bad = stays(above, level_high, around, CONTRAST_HOT, SPREAD_HOT)
     bad |= stays(below, level_low, -around, CONTRAST_DEAD, SPREAD_DEAD)

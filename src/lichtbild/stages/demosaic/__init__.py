@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lichtbild.core import memory, native
 from lichtbild.core.camera import Cfa
@@ -42,6 +43,7 @@ def demosaic(
     white_balance: tuple[float, float, float],
     params: DemosaicParams | None = None,
     rows: tuple[int, int] | None = None,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> Frame:
     """Camera RGB of a Bayer mosaic.
 
@@ -60,6 +62,8 @@ def demosaic(
         not white-balanced. Wrong by a stop costs 1 dB.
     rows
         Rows (start, stop) of the frame that are wanted, start a multiple of 16; None: all.
+    out
+        Where to write them, float32 [stop - start, W, 3]; None: a new array.
 
     Returns
     -------
@@ -90,7 +94,10 @@ def demosaic(
     mosaic = np.ascontiguousarray(frame.pixels)
     start, stop = rows or (0, frame.shape[0])
     wanted = frame.rows(start, stop)
-    out = memory.empty((*wanted.shape, 3))
+    if out is None:
+        out = memory.empty((*wanted.shape, 3))
+    elif out.shape != (*wanted.shape, 3):
+        raise ShapeError(f"{wanted.shape} px do not fit {out.shape}", where="out")
     native.call("demosaic", mosaic, cfa.red_row, cfa.red_column, balance, offset, prior, start, out)
     return wanted.replaced(pixels=out, domain=Domain.CAMERA_RGB, noise=noise_after(frame.noise)).with_info(cfa=None)
 

@@ -27,6 +27,7 @@ class ReconstructParams(Params):
     """Whether and how long the burst is asked again."""
 
     joint: bool = param(False, "explain all samples of a burst by one picture, instead of one pass over them")
+    scale: int = param(1, "pixels along each axis for one of the sensor; 2 explains all samples too", low=1, high=2)
     steps: int = param(2, "times that all samples are compared with the picture", low=1, high=8)
     strength: float = param(1.0, "noise that is removed", unit="of the noise model", low=0.0, high=2.0)
 
@@ -138,7 +139,10 @@ class Reconstruction:
             call(name, fine, self.balance, scale * (top - low), part)
         if scale == 1:
             return start.rows(first, last).replaced(pixels=out) if rows else start.replaced(pixels=out)
-        return start.replaced(pixels=out, n_effective=float(np.mean(start.n_effective)), gain=_doubled(start.gain))
+        size = np.broadcast_to(np.float32(0), (scale * height, scale * width, 3))
+        n = float(np.mean(start.n_effective))
+        whole = start.replaced(pixels=size, n_effective=n, gain=_doubled(start.gain))
+        return whole.rows(scale * first, scale * last).replaced(pixels=out)
 
     def _fine(self, start: Frame, row: int) -> F32:
         """The balanced fine picture float32 [3, 2 h, 2 W] of a band, right `halo_px` from where it was cut."""

@@ -14,6 +14,7 @@ xo, yo, xi, yi, yb, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr"
 
 LANES = 16
 GUARD = hl.TailStrategy.GuardWithIf
+INWARDS = hl.TailStrategy.ShiftInwards
 TINY = 1e-20
 
 
@@ -100,16 +101,24 @@ class Noise:
 
 
 def forward(values, index, basis):
-    """Coefficient `index` of sixteen values; sums and differences of pairs are shared once `index` is unrolled."""
-    sign = hl.select(index % 2 == 0, f32(1), f32(-1))
-    return total((values[m] + sign * values[SIDE - 1 - m]) * basis[m, index] for m in range(STEP))
+    """Coefficient `index` of sixteen values; sums and differences of pairs, and of pairs of sums, are shared once
+    `index` is unrolled."""
+    sums = [values[m] + values[SIDE - 1 - m] for m in range(8)]
+    odd = total((values[m] - values[SIDE - 1 - m]) * basis[m, index] for m in range(8))
+    twice = total((sums[m] + sums[7 - m]) * basis[m, index] for m in range(4))
+    once = total((sums[m] - sums[7 - m]) * basis[m, index] for m in range(4))
+    return hl.select(index % 4 == 0, twice, hl.select(index % 4 == 2, once, odd))
 
 
 def backward(coefficients, index, basis):
     """Value `index` of sixteen coefficients."""
-    place, sign = hl.min(index, SIDE - 1 - index), hl.select(index < STEP, f32(1), f32(-1))
-    even = total(coefficients[m] * basis[place, m] for m in range(0, SIDE, 2))
-    return even + sign * total(coefficients[m] * basis[place, m] for m in range(1, SIDE, 2))
+    place = hl.clamp(hl.min(index, SIDE - 1 - index), 0, 7)
+    near = hl.clamp(hl.min(place, 7 - place), 0, 3)
+    twice = total(coefficients[m] * basis[near, m] for m in range(0, SIDE, 4))
+    once = total(coefficients[m] * basis[near, m] for m in range(2, SIDE, 4))
+    even = hl.select(place < 4, twice + once, twice - once)
+    odd = total(coefficients[m] * basis[place, m] for m in range(1, SIDE, 2))
+    return hl.select(index < 8, even + odd, even - odd)
 
 
 @hl.generator(name="reconstruct_shrink")
@@ -192,23 +201,26 @@ class Shrink:
         g.out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)
         for q, dealt_in, columns, block_ in chains:
             q.compute_at(dealt_in, y).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
-            dealt_in.compute_at(g.out, xo).bound(c, 0, 3).reorder(j, u, c, y).unroll(j).vectorize(u, LANES).unroll(c)
+            dealt_in.compute_at(g.out, xo).bound(c, 0, 3).reorder(j, u, c, y).unroll(j).vectorize(
+                u, LANES, INWARDS
+            ).unroll(c)
             columns.bound(k, 0, SIDE).bound(j, 0, STEP).compute_at(rows, b)
-            columns.reorder(k, j, u, b, c).unroll(k).vectorize(u, LANES)
+            columns.reorder(k, j, u, b, c).unroll(k).vectorize(u, LANES, INWARDS)
             block_.bound(n, 0, SIDE).reorder(n, u, k, b, c).unroll(n).vectorize(u, LANES)
-            for func in (q, dealt_in, columns, block_):
+            # Only the reading of pixels knows of borders.
+            for func in (dealt_in, columns, block_):
                 func.never_partition_all()
         dealt.compute_at(g.out, xo).align_bounds(y, STEP).split(y, yb, yr, STEP).reorder(yr, j, u, yb, c)
-        dealt.bound(j, 0, STEP).unroll(yr).vectorize(u, LANES)
+        dealt.bound(j, 0, STEP).unroll(yr).vectorize(u, LANES, INWARDS)
         rows.bound(n, 0, SIDE + 1).bound(j, 0, STEP).compute_at(dealt, c).reorder(n, j, u, b, c).unroll(n)
-        rows.vectorize(u, LANES)
-        lines.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES)
+        rows.vectorize(u, LANES, INWARDS)
+        lines.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES, INWARDS)
         lines.reorder(n, xi, k, xo, b, c).unroll(n).vectorize(xi)
-        joined.bound(k, 0, SIDE).compute_at(rows, u).vectorize(u, LANES)
+        joined.bound(k, 0, SIDE).compute_at(rows, u).vectorize(u, LANES, INWARDS)
         block.compute_at(lines, k)
         pilot.compute_at(gain, u)
         gain.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).reorder(n, u, k, b, c).unroll(n)
-        gain.vectorize(u, LANES)
+        gain.vectorize(u, LANES, INWARDS)
         squares.compute_at(rows, b).vectorize(u, LANES)
         squares.update(0).reorder(r.x, r.y, u, b, c).vectorize(u, LANES)
         trust.compute_at(rows, b).vectorize(u, LANES)
