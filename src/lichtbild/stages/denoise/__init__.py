@@ -37,7 +37,7 @@ HALO_PX = 64
 # Threshold at strength 1, in units of the noise's standard deviation over 3x3 coefficients.
 THRESHOLD = 1.25
 # Strips of a picture that tell about the whole of it.
-N_STRIPS, STRIP_PX = 8, 64
+N_STRIPS, STRIP_PX = 6, 48
 
 
 @dataclass(frozen=True)
