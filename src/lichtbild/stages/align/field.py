@@ -252,13 +252,13 @@ def tile_step(sums: F32) -> F32:
     return np.asarray(np.clip(np.stack([dy, dx], -1), -1, 1), np.float32)
 
 
-def best_match(cost: F32, first: npt.NDArray[np.int32], guess: npt.NDArray[np.floating], radius: int) -> F32:
+def best_match(cost: F32, first: npt.NDArray[np.int32], radius: int) -> F32:
     """The displacement of each of n tiles, [n, 2], with the least cost, far ones at a small price, refined to a
-    fraction of a pixel by the parabola through its neighbours. `cost` [n, (2 radius + 1)^2], `first` and `guess`
-    [n, 2]."""
+    fraction of a pixel by the parabola through its neighbours. `cost` [n, (2 radius + 1)^2] about
+    `first` [n, 2]."""
     side = 2 * radius + 1
     steps = np.stack(np.divmod(np.arange(cost.shape[1]), side), -1) - radius
-    away = np.hypot(*np.moveaxis(first[:, None] + steps - guess[:, None], -1, 0))
+    away = np.hypot(steps[:, 0], steps[:, 1])
     price = cost * (1 + 0.01 * np.minimum(away, 10)).astype(np.float32)
     best = price.argmin(-1)
     row, column = np.divmod(best, side)

@@ -75,13 +75,11 @@ def _search(reference: Pyramid, other: Pyramid, tiles: Ints, start_px: F64, sear
         shape = reference.shape(level)
         last = np.array([n // _MATCH_TILE_PX - 1 for n in shape])
         blocks = np.minimum((tiles * TILE_PX / (_MATCH_TILE_PX * scale)).astype(np.int32), last).astype(np.int32)
-        start = found / scale
-        first = np.ascontiguousarray(np.rint(start), np.int32)
+        first = np.ascontiguousarray(np.rint(found / scale), np.int32)
         # Tiles that share a block of the coarse level, and start alike, are matched once.
         keys, back = np.unique(np.concatenate([blocks, first], 1), axis=0, return_inverse=True)
         blocks, first = (np.ascontiguousarray(keys[:, k : k + 2]) for k in (0, 2))
-        start = start[np.unique(back.ravel(), return_index=True)[1]]
         cost = np.empty((len(blocks), (2 * radius + 1) ** 2), np.float32)
         call("align_match", reference.bordered[level], other.bordered[level], blocks, first, radius, cost)
-        found = field.best_match(cost, first, start, radius)[back.ravel()].astype(np.float64) * scale
+        found = field.best_match(cost, first, radius)[back.ravel()].astype(np.float64) * scale
     return np.asarray(found, np.float32)
