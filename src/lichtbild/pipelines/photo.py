@@ -123,10 +123,14 @@ def negative(
     told = Explainer(burst, reference, plan.reference, explain) if explain else None
     del reference, guess
     motion: Motion | None = None
-    frames: dict[int, dict[str, float]] = {}
+    frames: dict[int, dict[str, float | str]] = {}
     for k in others:
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
+        if motion.refused:
+            frames[k] = {"refused": motion.refused, "used": 0.0}
+            work.step("merge", frame.info.name)
+            continue
         trust = best.add(merger, joint, frame, motion)
         if told:
             told.frame(k, frame, motion, trust)
@@ -151,6 +155,13 @@ def negative(
     return Negative(merged, plan.white_balance, report, params, joint)
 
 
+def source_of(made: Negative) -> Source:
+    """The negative, whose rows are wanted denoised or, of quality best, reconstructed."""
+    denoising = _suited(made.params.denoise, made.frame)
+    parts = made.frame, made.white_balance, made.params.demosaic, denoising
+    return Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+
+
 def develop(
     burst: Burst,
     params: PhotoParams,
@@ -162,10 +173,10 @@ def develop(
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
     made = negative(burst, params, progress, explain=explain)
-    parts = made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame)
-    source = Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+    source = source_of(made)
     if explain:
-        explain_denoising(Source(*parts), made.frame.info.orientation, explain)
+        merged = source_of(dataclasses.replace(made, burst=None))
+        explain_denoising(merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 

@@ -1,6 +1,9 @@
-"""Arithmetic of motion fields: the projective basis, robust steps from tile sums, correlation, best matches."""
+"""Arithmetic of motion: the hand's homography with its rolling rows, robust steps from tile sums, best matches."""
 
 from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,59 +11,114 @@ import numpy.typing as npt
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
-SHIFT_TERMS = [0, 3]
+N_TERMS = 10
+# Groups of coefficients, the later ones used only where the tiles prove them: shift, roll and scale; shear; keystone;
+# rows that were read out on a bent path.
+GROUPS = (4, 6, 8, N_TERMS)
+# Error of each tile's displacement that aliasing makes beside noise, px of the level.
+_SHARED_PX = 0.03
 
 
-def tile_centres(th: int, tw: int, tile_px: int) -> F64:
-    """Centres (y, x) of a grid of tiles, [th * tw, 2], in px of the tiled image."""
-    y, x = np.mgrid[0:th, 0:tw]
-    return (np.stack([y.ravel(), x.ravel()], -1) + 0.5) * tile_px
+@dataclass(frozen=True, eq=False)
+class Hand:
+    """Motion of the camera: a homography, and a displacement that grows with the square of the row (rolling shutter).
 
-
-def basis(points_px: F64, shape_px: tuple[float, float]) -> F64:
-    """Displacement (dy, dx) of points for each of 8 coefficients, [n, 2, 8].
-
-    dy = h0 + h1 y + h2 x + h6 y y + h7 x y, dx = h3 + h4 y + h5 x + h6 x y + h7 x x: a homography to first order in its
-    deviation from identity. x and y run from -1 to 1 over the longer side, centred.
+    Parameters
+    ----------
+    matrix
+        float64 [3, 3] for (x, y, 1) of the reference, x and y centred and in halves of the longer side.
+    bend
+        float64 [2], (dy, dx) at the distance 1 above or below the centre, same unit.
+    shape
+        Of the mosaic, px.
     """
+
+    matrix: F64
+    bend: F64
+    shape: tuple[int, int]
+
+    @classmethod
+    def at_rest(cls, shape: tuple[int, int]) -> Hand:
+        return cls(np.eye(3), np.zeros(2), shape)
+
+    @classmethod
+    def turned(cls, angle_deg: float, shift_px: tuple[float, float], shape: tuple[int, int]) -> Hand:
+        """A turn about the centre, and a shift (dy, dx)."""
+        c, s = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+        half = max(shape) / 2
+        return cls(np.array([[c, -s, shift_px[1] / half], [s, c, shift_px[0] / half], [0, 0, 1]]), np.zeros(2), shape)
+
+    def stepped(self, delta: F64) -> Hand:
+        """The motion after a step of coefficients [10] (see `basis`): what the reference's points do first."""
+        d = delta / (max(self.shape) / 2)
+        step = np.array(
+            [
+                [1 + d[3] - d[4], -d[2] + d[5], d[1]],
+                [d[2] + d[5], 1 + d[3] + d[4], d[0]],
+                [-d[7], -d[6], 1],
+            ]
+        )
+        matrix = self.matrix @ step
+        return dataclasses.replace(self, matrix=matrix / matrix[2, 2], bend=self.bend + d[8:])
+
+    def beyond_similarity(self) -> F64:
+        """The coefficients [10] of `basis`, px, of which a shift, roll and scale have none: the later six."""
+        m, out = self.matrix, np.zeros(N_TERMS)
+        out[4], out[5] = (m[1, 1] - m[0, 0]) / 2, (m[0, 1] + m[1, 0]) / 2
+        out[6], out[7], out[8:] = -m[2, 1], -m[2, 0], self.bend
+        return out * (max(self.shape) / 2)
+
+    def is_plausible(self, max_shift: float, max_turn_deg: float) -> bool:
+        """Whether a hand may have done this between two frames: no further than looked for, and nothing stretched."""
+        m = self.matrix
+        turn, scale = np.arctan2(m[1, 0] - m[0, 1], m[0, 0] + m[1, 1]), np.sqrt(abs(np.linalg.det(m[:2, :2])))
+        shift = np.abs(m[:2, 2]).max() * max(self.shape) / 2
+        beyond = np.abs(self.beyond_similarity()).max() / (max(self.shape) / 2)
+        return bool(
+            np.all(np.isfinite(m)) and np.all(np.isfinite(self.bend)) and abs(scale - 1) < 0.1 and beyond < 0.2
+            and abs(np.rad2deg(turn)) < max_turn_deg + 3 and shift < (max_shift + 0.1) * min(self.shape)
+        )  # fmt: skip
+
+    def at(self, points_px: F64) -> F64:
+        """For points (y, x) [n, 2], px of the mosaic: (dy, dx) in px, then d dy/d y, d dy/d x, d dx/d y, d dx/d x,
+        [n, 6]."""
+        half = max(self.shape) / 2
+        v, u = ((points_px[:, k] - self.shape[k] / 2) / half for k in (0, 1))
+        m = self.matrix
+        px, py, pw = (m[k, 0] * u + m[k, 1] * v + m[k, 2] for k in range(3))
+        pw = np.maximum(pw, 0.05)
+        px, py = px / pw, py / pw
+        out = np.empty((len(v), 6))
+        out[:, 0] = (py - v + self.bend[0] * v * v) * half
+        out[:, 1] = (px - u + self.bend[1] * v * v) * half
+        out[:, 2] = (m[1, 1] - py * m[2, 1]) / pw - 1 + 2 * self.bend[0] * v
+        out[:, 3] = (m[1, 0] - py * m[2, 0]) / pw
+        out[:, 4] = (m[0, 1] - px * m[2, 1]) / pw + 2 * self.bend[1] * v
+        out[:, 5] = (m[0, 0] - px * m[2, 0]) / pw - 1
+        return out
+
+
+def tile_centres(tiles: npt.NDArray[np.integer], tile_px: float) -> F64:
+    """Centres (y, x) of tiles [n, 2] (row, column) of `tile_px`, same unit."""
+    return np.asarray((tiles + 0.5) * tile_px, np.float64)
+
+
+def basis(points_px: F64, shape_px: tuple[int, int]) -> F64:
+    """Displacement (dy, dx) of points (y, x) for each of ten coefficients, [n, 2, 10]: shift down and right, roll,
+    scale, two shears, two keystones, two bends of the rows. All in px at the longer side's end."""
     half = max(shape_px) / 2
-    y = (points_px[:, 0] - shape_px[0] / 2) / half
-    x = (points_px[:, 1] - shape_px[1] / 2) / half
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    dy = np.stack([one, y, x, zero, zero, zero, y * y, x * y], -1)
-    dx = np.stack([zero, zero, zero, one, y, x, x * y, x * x], -1)
+    v, u = ((points_px[:, k] - shape_px[k] / 2) / half for k in (0, 1))
+    zero, one = np.zeros_like(u), np.ones_like(u)
+    dy = np.stack([one, zero, u, v, v, u, v * v, u * v, v * v, zero], -1)
+    dx = np.stack([zero, one, -v, u, -u, v, u * v, u * u, zero, v * v], -1)
     return np.stack([dy, dx], 1)
-
-
-def displacement(base: F64, hand: F64) -> F64:
-    """(dy, dx) of points [n, 2] for a `basis` and coefficients. Not a matrix product: the threads of BLAS cost more."""
-    return np.asarray(np.einsum("nik,k->ni", base, hand))
-
-
-def flow(hand: F64, shape: tuple[int, int], scale: float) -> F32:
-    """The hand's displacement in px of the mosaic at the tile centres of a level of `shape` (16 px tiles of the
-    level)."""
-    th, tw = -(-shape[0] // 16), -(-shape[1] // 16)
-    full = (shape[0] * scale, shape[1] * scale)
-    return displacement(basis(tile_centres(th, tw, 16) * scale, full), hand).reshape(th, tw, 2).astype(np.float32)
-
-
-def rotation(angle_deg: float, shape: tuple[int, int]) -> F64:
-    """Coefficients of a turn about the centre, for a level 0 of `shape` (half the mosaic)."""
-    half = max(shape[0], shape[1])
-    angle = np.deg2rad(angle_deg)
-    hand = np.zeros(8)
-    hand[1] = hand[5] = (np.cos(angle) - 1) * half
-    hand[2] = np.sin(angle) * half
-    hand[4] = -np.sin(angle) * half
-    return hand
 
 
 def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     """Mean squared error of each tile over its expectation from noise, and how much of it noise and texture explain.
 
-    A warp by cubic interpolation of slightly aliased luminance errs in proportion to the local gradient energy; 2 % of
-    that energy (a residual of 0.14 px) and 1.6 times the noise are still called a match.
+    A warp of slightly aliased luminance errs in proportion to the local gradient energy; 2 % of that energy (a residual
+    of 0.14 px) and 1.6 times the noise are still called a match.
     """
     n_pixels = np.maximum(sums[..., 6], np.float32(1))
     mismatch = np.asarray(sums[..., 5] / n_pixels, np.float32)
@@ -68,40 +126,121 @@ def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     return mismatch, np.asarray(1.6 + 0.02 * texture, np.float32)
 
 
-def robust_step(sums: F32, base: F64, sharpness: int) -> tuple[F64, float]:
-    """Gauss-Newton step [8] of the coefficients and the median mismatch, tiles weighted by how well they agree.
+def loosely_allowed(sums: F32) -> F32:
+    """What is near to a tile's place though not right on it leaves up to this much: a residual of half a pixel."""
+    n_pixels = np.maximum(sums[..., 6], np.float32(1))
+    return np.asarray(1.6 + 0.32 * (sums[..., 0] + sums[..., 2]) / n_pixels, np.float32)
+
+
+def knowledge(sums: F32, gradient_noise: float) -> F32:
+    """Part of each tile's gradient energy that is not noise's own, 0..1."""
+    texture = (sums[..., 0] + sums[..., 2]) / np.maximum(sums[..., 6], 1)
+    return np.asarray(np.clip(1 - gradient_noise / np.maximum(texture, 1e-9), 0, 1), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One Gauss-Newton step: coefficients [10], their covariance [10, 10] as the scatter of the tiles tells it, and the
+    median disagreement of the tiles that know something."""
+
+    delta: F64
+    covariance: F64
+    disagreement: float
+
+
+def robust_step(
+    sums: F32, base: F64, present: F64, gradient_noise: float, sharpness: int, most_terms: int = N_TERMS
+) -> Fit:
+    """Gauss-Newton step of the hand, tiles weighted by how well they agree.
 
     Parameters
     ----------
     sums
-        [th, tw, 7] tile sums. `base` [n, 2, 8] displacement of each tile for each coefficient, px of the level.
+        [n, 7] tile sums. `base` [n, 2, 10] displacement of each tile for each coefficient, px of the level.
+    present
+        What the motion has beyond a similarity already (see `Hand.beyond_similarity`).
+    gradient_noise
+        Of the level (see `knowledge`).
     sharpness
         0, 1, 2: how strongly disagreeing tiles are held back (early steps trust all).
+    most_terms
+        Coefficients that may be used at most. Of more than four, a group is used only where it is significant: what is
+        within its own error would add error.
     """
-    s = sums.reshape(-1, 7).astype(np.float64)
-    texture = s[:, 0] + s[:, 2]
-    per_pixel = texture / np.maximum(s[:, 6], 1)
-    # Gradients of noise alone come to 0.25 at the finest and to 0.4 at the other levels: such a tile knows no motion.
-    known_part = np.clip((per_pixel - 0.4) / 0.4, 0, 1)
-    has_texture = known_part > 0
-    excess = s[:, 5] / (1.6 * np.maximum(s[:, 6], 1) + 0.02 * texture)
-    known = excess[has_texture & (s[:, 5] > 0)]
-    centre = float(np.median(known)) if known.size else 1.0
-    width = max(centre, 0.6) * (8.0, 4.0, 2.0)[sharpness]
-    weight = known_part / (1 + (excess / width) ** 2) ** 2
+    s = sums.astype(np.float64)
+    part = knowledge(sums, gradient_noise).astype(np.float64)
+    excess = s[:, 5] / (1.6 * np.maximum(s[:, 6], 1) + 0.02 * (s[:, 0] + s[:, 2]))
+    known = (part > 0.4) & (s[:, 6] > 64)
+    disagreement = float(np.median(excess[known])) if known.any() else 1.0
+    width = max(disagreement, 0.6) * (8.0, 4.0, 2.0)[sharpness]
+    weight = part / (1 + (excess / width) ** 2) ** 2
+    n_known = int(known.sum())
+    k = min(most_terms, N_TERMS if n_known >= 40 else 6 if n_known >= 16 else 4)
     a = np.empty((len(s), 2, 2))
     a[:, 0, 0], a[:, 0, 1], a[:, 1, 0], a[:, 1, 1] = s[:, 0], s[:, 1], s[:, 1], s[:, 2]
-    a *= weight[:, None, None]
-    b = s[:, 3:5] * weight[:, None]
-    ab = np.einsum("nij,njk->nik", a, base)
-    normal = np.einsum("nik,nil->kl", base, ab)
-    right = np.einsum("nik,ni->k", base, b)
-    # Projective terms need texture all over the picture; hold them back where the tiles cannot tell.
-    ridge = np.array([1e-6] * 6 + [1e-3] * 2) * (np.trace(normal) / 8 + 1e-9)
-    return np.linalg.solve(normal + np.diag(ridge), right), centre
+    # Noise's own gradients take part in the energy, but pull nowhere: the energy is cut down by their part.
+    a *= (weight * part)[:, None, None]
+    base = base[:, :, :k]
+    ab = np.matmul(a, base)
+    normal = np.einsum("nik,nil->kl", base, ab, optimize=True)
+    pull = np.einsum("nik,ni->nk", base, s[:, 3:5] * weight[:, None])
+    ridge = np.eye(k) * (1e-9 * np.trace(normal) + 1e-9)
+    inverse = np.linalg.inv(normal + ridge)
+    full = inverse @ pull.sum(0)
+    # The sandwich estimate: what the tiles leave unexplained tells how far the step can be trusted.
+    left = pull - np.einsum("nik,nil,l->nk", base, ab, full, optimize=True)
+    scatter = left.T @ left
+    shared = _SHARED_PX**2 * np.einsum("nik,nil->kl", ab, ab, optimize=True)
+    covariance = inverse @ (scatter + shared) @ inverse + inverse
+    total = full + present[:k]
+    used = next(n for n in GROUPS if n == k or (n < k and _is_nothing(total[n:], covariance[n:, n:])))
+    delta, spread = np.zeros(N_TERMS), np.zeros((N_TERMS, N_TERMS))
+    # Terms that are not used go back to nothing; the others make up for them.
+    delta[used:] = -present[used:]
+    inverse = np.linalg.inv((normal + ridge)[:used, :used])
+    delta[:used] = inverse @ (pull[:, :used].sum(0) - normal[:used, used:] @ delta[used:k])
+    # Few tiles scatter little by chance: what their noise alone explains is added.
+    spread[:used, :used] = inverse @ scatter[:used, :used] @ inverse + inverse
+    return Fit(delta, spread, disagreement)
 
 
-def tile_step(sums: F32) -> F32:
+def expected_spread(shape: tuple[int, int]) -> F64:
+    """Covariance [10, 10] of a hand's motion about a guess, before anything is seen: what holds a picture that shows
+    nothing in its place."""
+    half, degree = max(shape) / 2, np.deg2rad(1.0)
+    spread = np.array([0.2, 0.2, 3 * degree, 0.015, *[0.01] * 6]) * half
+    return np.asarray(np.diag(spread**2), np.float64)
+
+
+def weighed(moved: F64, fine: F64, coarse: F64, floor_px: float) -> tuple[F64, F64]:
+    """How far to go from a coarse level's motion to a finer one's, `moved` [10] away, when both err.
+
+    `fine` and `coarse` are their covariances [10, 10], nothing for terms that were not used; `floor_px` is what the
+    coarse one may err in ways that its own scatter does not show. Returns the way to go and its covariance.
+    """
+    used = np.diag(fine) > 0
+    if not used.any():
+        return moved, fine
+    both = used & (np.diag(coarse) > 0)
+    know = np.linalg.inv(fine[np.ix_(used, used)])
+    before = np.zeros((N_TERMS, N_TERMS))
+    before[np.ix_(both, both)] = np.linalg.inv(coarse[np.ix_(both, both)] + floor_px**2 * np.eye(int(both.sum())))
+    covariance = np.zeros((N_TERMS, N_TERMS))
+    covariance[np.ix_(used, used)] = np.linalg.inv(know + before[np.ix_(used, used)])
+    way = moved.copy()
+    way[used] = covariance[np.ix_(used, used)] @ (know @ moved[used])
+    return way, covariance
+
+
+def _is_nothing(values: F64, covariance: F64) -> bool:
+    """Whether values are no larger than their errors explain."""
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-30))
+    correlation = covariance / np.outer(scale, scale) + 1e-6 * np.eye(len(values))
+    unit = values / scale
+    return float(unit @ np.linalg.solve(correlation, unit)) < 4 * len(values)
+
+
+def tile_step(sums: F32, gradient_noise: float) -> F32:
     """Gauss-Newton step (dy, dx) of every tile alone, px of the level, damped where the tile says little, at most 1
     px."""
     s = sums.astype(np.float64)
@@ -130,13 +269,15 @@ def any_below(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> npt.NDArra
     return out
 
 
-def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: int) -> F32:
+def best_match(
+    cost: F32, first: npt.NDArray[np.int32], guess: npt.NDArray[np.floating], radius: int
+) -> tuple[F32, F32]:
     """The displacement of each of n tiles, [n, 2], with the least cost, far ones at a small price, refined to a
-    fraction of a pixel by the parabola through its neighbours. `cost` [n, (2 radius + 1)^2], `first` and `hand_flow`
-    [n, 2]."""
+    fraction of a pixel by the parabola through its neighbours; and that cost [n]. `cost` [n, (2 radius + 1)^2],
+    `first` and `guess` [n, 2]."""
     side = 2 * radius + 1
     steps = np.stack(np.divmod(np.arange(cost.shape[1]), side), -1) - radius
-    away = np.hypot(*np.moveaxis(first[:, None] + steps - hand_flow[:, None], -1, 0))
+    away = np.hypot(*np.moveaxis(first[:, None] + steps - guess[:, None], -1, 0))
     price = cost * (1 + 0.01 * np.minimum(away, 10)).astype(np.float32)
     best = price.argmin(-1)
     row, column = np.divmod(best, side)
@@ -151,38 +292,4 @@ def best_match(cost: F32, first: npt.NDArray[np.int32], hand_flow: F64, radius: 
     left, right = block[k, row, np.maximum(column - 1, 0)], block[k, row, np.minimum(column + 1, side - 1)]
     dy = np.where((row > 0) & (row < side - 1), fraction(up, middle, down), 0)
     dx = np.where((column > 0) & (column < side - 1), fraction(left, middle, right), 0)
-    return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32)
-
-
-def correlation_peaks(
-    reference: F32, other: F32, turn: F32, max_shift: float, n_peaks: int = 2
-) -> list[tuple[float, float]]:
-    """Shifts (dy, dx), px of the level, where `other` turned back by `turn` fits the reference best.
-
-    `turn` [th, tw, 2] is a flow in px of the level. Partly whitened cross-correlation of
-    windowed gradients, so that neither a bright lamp nor a fixed pattern decides alone.
-    """
-    h, w = reference.shape
-    dense = nearest(turn, (h, w))
-    y, x = np.mgrid[0:h, 0:w]
-    sy = np.clip(np.rint(y + dense[..., 0]), 0, h - 1).astype(int)
-    sx = np.clip(np.rint(x + dense[..., 1]), 0, w - 1).astype(int)
-    window = np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
-
-    def spectrum(image: F32) -> npt.NDArray[np.complex128]:
-        root = np.sqrt(np.maximum(image, 0) + 1e-4)
-        gy, gx = np.gradient(root)
-        return np.fft.fft2((gx + 1j * gy) * window, (2 * h, 2 * w))
-
-    cross = spectrum(other[sy, sx]) * np.conj(spectrum(reference))
-    surface = np.fft.ifft2(cross / (np.abs(cross) ** 0.6 + 1e-12)).real
-    reach = max(1, round(max_shift * min(h, w)))
-    rows = np.r_[0 : reach + 1, -reach:0]
-    area = surface[rows][:, rows]
-    peaks = []
-    for _ in range(n_peaks):
-        r, c = np.unravel_index(area.argmax(), area.shape)
-        peaks.append((float(rows[r]), float(rows[c])))
-        gone_r, gone_c = np.abs(rows - rows[r]) <= 2, np.abs(rows - rows[c]) <= 2
-        area = np.where(gone_r[:, None] & gone_c[None, :], -np.inf, area)
-    return peaks
+    return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32), np.asarray(price[k, best], np.float32)

@@ -10,14 +10,18 @@ xi, yi = hl.Var("xi"), hl.Var("yi")
 TILE_PX = 16
 MATCH_TILE_PX = 8
 BORDER_PX = 20
+SMOOTH_SIGMA_PX = 1.05
+SMOOTH_REACH = 4
 BINOMIAL = (1.0 / 8, 3.0 / 8, 3.0 / 8, 1.0 / 8)
 
 
-@hl.generator(name="align_luma_half")
-class LumaHalf:
-    """mosaic float32 [H, W], gains float32 [2, 2] of its sites -> luminance float32 [H / 2, W / 2].
+@hl.generator(name="align_luma")
+class Luma:
+    """mosaic float32 [H, W], gains float32 [2, 2] of its sites -> luminance float32 [H / 2, W / 2 + 40], 20 columns of
+    border to each side.
 
     The filter [1 3 3 1] has a zero at the carrier of the colour filter array, so colour does not turn into luminance.
+    What the half size still aliases would pull the motion towards whole pixels: it is taken out by a Gaussian.
     """
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
@@ -27,146 +31,141 @@ class LumaHalf:
     def generate(self):
         g = self
         padded = hl.BoundaryConditions.mirror_interior(g.mosaic)
-        rows = hl.Func("rows")
+        rows, half, columns = hl.Func("rows"), hl.Func("half"), hl.Func("columns")
         rows[x, y] = sum(
             hl.f32(w) * padded[2 * x + i - 1, y] * g.gains[(i + 1) % 2, y % 2] for i, w in enumerate(BINOMIAL)
         )
-        g.out[x, y] = sum(hl.f32(w) * rows[x, 2 * y + i - 1] for i, w in enumerate(BINOMIAL))
-
-        # The horizontal pass is kept for the four rows in use; bands of rows run in parallel.
-        g.out.split(y, y, yi, 16, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
-        rows.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
-
-
-@hl.generator(name="align_smooth")
-class Smooth:
-    """image float32 [h, w] -> float32 [h, w], Gaussian of 1.2 px over nine samples.
-
-    What the half-size luminance still aliases would pull the motion towards whole pixels: 0.03 px without this, 0.01
-    with."""
-
-    image = hl.InputBuffer(hl.Float(32), 2)
-    out = hl.OutputBuffer(hl.Float(32), 2)
-
-    def generate(self):
-        g = self
-        kernel = [math.exp(-0.5 * (i / 1.2) ** 2) for i in range(-4, 5)]
+        half[x, y] = sum(hl.f32(w) * rows[x, 2 * y + i - 1] for i, w in enumerate(BINOMIAL))
+        kernel = [math.exp(-0.5 * (i / SMOOTH_SIGMA_PX) ** 2) for i in range(-SMOOTH_REACH, SMOOTH_REACH + 1)]
         kernel = [hl.f32(k / sum(kernel)) for k in kernel]
-        padded = hl.BoundaryConditions.mirror_interior(g.image)
-        columns = hl.Func("columns")
-        columns[x, y] = sum(k * padded[x, y + i - 4] for i, k in enumerate(kernel))
-        g.out[x, y] = sum(k * columns[x + i - 4, y] for i, k in enumerate(kernel))
+        columns[x, y] = sum(k * half[x, y + i - SMOOTH_REACH] for i, k in enumerate(kernel))
+        g.out[x, y] = sum(k * columns[x - BORDER_PX + i - SMOOTH_REACH, y] for i, k in enumerate(kernel))
 
-        g.out.split(y, y, yi, 16, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
+        # Every pass slides down bands of rows that run in parallel.
+        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
         columns.compute_at(g.out, yi).vectorize(x, 16)
+        half.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
+        rows.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
 
 
 @hl.generator(name="align_halve")
 class Halve:
-    """image float32 [h, w] -> float32 [h / 2, w / 2], binomial; coordinates halve exactly."""
+    """image float32 [h, w + 40] -> float32 [h / 2, w / 2 + 40], binomial; coordinates halve exactly. Its own border is
+    made of the image's edges."""
 
     image = hl.InputBuffer(hl.Float(32), 2)
     out = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
-        padded = hl.BoundaryConditions.mirror_interior(g.image)
+        w, h = g.image.dim(0).extent() - 2 * BORDER_PX, g.image.dim(1).extent()
+        padded = hl.BoundaryConditions.mirror_interior(g.image, [(BORDER_PX, w), (0, h)])
         rows = hl.Func("rows")
-        rows[x, y] = sum(hl.f32(w) * padded[2 * x + i - 1, y] for i, w in enumerate(BINOMIAL))
-        g.out[x, y] = sum(hl.f32(w) * rows[x, 2 * y + i - 1] for i, w in enumerate(BINOMIAL))
+        rows[x, y] = sum(hl.f32(k) * padded[2 * (x - BORDER_PX) + BORDER_PX + i - 1, y] for i, k in enumerate(BINOMIAL))
+        g.out[x, y] = sum(hl.f32(k) * rows[x, 2 * y + i - 1] for i, k in enumerate(BINOMIAL))
 
         g.out.split(y, y, yi, 16, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
         rows.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
 
 
-def cubic(distance):
-    """Catmull-Rom kernel (Keys 1981, a = -1/2) at a distance, 0 beyond 2."""
-    d = hl.min(hl.abs(distance), 2)
-    near = (hl.f32(1.5) * d - hl.f32(2.5)) * d * d + 1
-    far = ((hl.f32(-0.5) * d + hl.f32(2.5)) * d - 4) * d + 2
-    return hl.select(d < 1, near, far)
+def spline_weights(t):
+    """Weights of the samples at -1, 0, 1, 2 of a cubic B-spline at t. A little outside 0..1 the polynomials go on:
+    the error grows with the cube of the way and with the fourth difference of the samples, which have none left."""
+    u = 1 - t
+    first, last = u * u * u * hl.f32(1 / 6), t * t * t * hl.f32(1 / 6)
+    second = (hl.f32(0.5) * t - 1) * t * t + hl.f32(2 / 3)
+    return first, second, 1 - first - second - last, last
 
 
 @hl.generator(name="align_tile_normal")
 class TileNormal:
-    """reference float32 [h, w], current float32 [h, w + 40] (its edges repeated to both sides), motion of every tile
-    float32 [th, tw, 6] (dy, dx at its centre, then their derivatives d dy / d y, d dy / d x, d dx / d y, d dx / d x),
-    its noise float32 [th, tw, 2] (alpha, beta) -> float32 [th, tw, 7]: sums over each 16 px tile of gy gy, gy gx,
-    gx gx, gy e, gx e, e e, with e = reference - warped current, each divided by the variance of e, and the number of
-    pixels that have a partner."""
+    """reference, current float32 [h, w + 40] (see Luma): coefficients of cubic B-splines; tiles int32 [n, 2] (row,
+    column), for each its motion float32 [n, 6] (dy, dx at its centre, then their derivatives d dy / d y, d dy / d x,
+    d dx / d y, d dx / d x) and noise float32 [n, 2] (alpha, beta) -> float32 [n, 7]: sums over each 16 px tile of
+    gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current, each divided by the variance of e, and
+    the number of pixels that have a partner."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
-    motion = hl.InputBuffer(hl.Float(32), 3)
-    noise = hl.InputBuffer(hl.Float(32), 3)
-    out = hl.OutputBuffer(hl.Float(32), 3)
+    tiles = hl.InputBuffer(hl.Int(32), 2)
+    motion = hl.InputBuffer(hl.Float(32), 2)
+    noise = hl.InputBuffer(hl.Float(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
         w, h = g.current.dim(0).extent() - 2 * BORDER_PX, g.current.dim(1).extent()
-        lane, r = hl.Var("lane"), hl.Var("r")
-        ref = hl.BoundaryConditions.repeat_edge(g.reference)
-        px, py = x * TILE_PX + lane, y * TILE_PX + r
+        lane, r, n = hl.Var("lane"), hl.Var("r"), hl.Var("n")
+        # Tiles of the list lie in the picture; clamped, so that a wrong one reads nothing outside.
+        row = hl.clamp(g.tiles[0, n], 0, (h - 1) / TILE_PX) * TILE_PX
+        column = hl.clamp(g.tiles[1, n], 0, (w - 1) / TILE_PX) * TILE_PX
         off_y, off_x = hl.f32(r) - hl.f32(7.5), hl.f32(lane) - hl.f32(7.5)
-        dy = g.motion[0, x, y] + g.motion[2, x, y] * off_y + g.motion[3, x, y] * off_x
-        dx = g.motion[1, x, y] + g.motion[4, x, y] * off_y + g.motion[5, x, y] * off_x
+        dy = g.motion[0, n] + g.motion[2, n] * off_y + g.motion[3, n] * off_x
+        dx = g.motion[1, n] + g.motion[4, n] * off_y + g.motion[5, n] * off_x
 
-        # Whole pixels are the tile's, the fraction is each pixel's: a fraction outside 0..1 is what the two taps more
-        # on each side are for, and every load is contiguous.
-        top = y * TILE_PX + hl.i32(hl.floor(g.motion[0, x, y]))
-        left = hl.clamp(x * TILE_PX + hl.i32(hl.floor(g.motion[1, x, y])), 3 - BORDER_PX, w + BORDER_PX - TILE_PX - 3)
-        fy = hl.f32(py) + dy - hl.f32(top + r)
-        fx = hl.f32(px) + dx - hl.f32(left + lane)
-        across = hl.Func("across")
-        j = hl.Var("j")
-        row = hl.clamp(top + r + j - 2, 0, h - 1)
-        across[lane, j, r, x, y] = sum(
-            cubic(fx - hl.f32(i)) * g.current[BORDER_PX + left + lane + i, row] for i in range(-2, 4)
-        )
-        warped = sum(cubic(fy - hl.f32(j - 2)) * across[lane, j, r, x, y] for j in range(6))
+        # Value and slope along the row of the reference's spline, for the 18 rows in use.
+        at = hl.clamp(row + r - 1, 0, h - 1)
+        left_of, here, right_of = (g.reference[BORDER_PX + column + lane + i, at] for i in (-1, 0, 1))
+        own = hl.Func("own")
+        own[lane, r, n] = ((left_of + 4 * here + right_of) * hl.f32(1 / 6), (right_of - left_of) * hl.f32(0.5))
+        value = (own[lane, r, n][0] + 4 * own[lane, r + 1, n][0] + own[lane, r + 2, n][0]) * hl.f32(1 / 6)
+        gx = (own[lane, r, n][1] + 4 * own[lane, r + 1, n][1] + own[lane, r + 2, n][1]) * hl.f32(1 / 6)
+        gy = (own[lane, r + 2, n][0] - own[lane, r, n][0]) * hl.f32(0.5)
 
-        moved_y, moved_x = hl.f32(py) + dy, hl.f32(px) + dx
+        # Whole pixels are the tile's, the fraction is each pixel's: every load is contiguous.
+        top = row + hl.i32(hl.floor(g.motion[0, n]))
+        left = hl.clamp(column + hl.i32(hl.floor(g.motion[1, n])), 3 - BORDER_PX, w + BORDER_PX - TILE_PX - 3)
+        moved_y, moved_x = hl.f32(row + r) + dy, hl.f32(column + lane) + dx
+        fy, fx = moved_y - hl.f32(top + r), moved_x - hl.f32(left + lane)
+        across, down = spline_weights(fx), spline_weights(fy)
+        warped = sum(
+            down[j] * sum(
+                across[i] * g.current[BORDER_PX + left + lane + i - 1, hl.clamp(top + r + j - 1, 0, h - 1)]
+                for i in range(4)
+            )
+            for j in range(4)
+        )  # fmt: skip
         has_partner = (
             (moved_y >= 0) & (moved_y <= hl.f32(h - 1)) & (moved_x >= 0) & (moved_x <= hl.f32(w - 1))
-            & (hl.abs(fx - hl.f32(0.5)) < hl.f32(1.5)) & (hl.abs(fy - hl.f32(0.5)) < hl.f32(1.5)) & (px < w) & (py < h)
+            & (hl.abs(fx - hl.f32(0.5)) < hl.f32(1.5)) & (hl.abs(fy - hl.f32(0.5)) < hl.f32(1.5))
+            & (column + lane < w) & (row + r < h)
         )  # fmt: skip
-        level = ref[px, py]
-        q = hl.select(has_partner, 1 / (2 * (g.noise[0, x, y] * hl.max(level, 0) + g.noise[1, x, y])), 0)
-        e = level - warped
-        gy = hl.f32(0.5) * (ref[px, py + 1] - ref[px, py - 1])
-        gx = hl.f32(0.5) * (ref[px + 1, py] - ref[px - 1, py])
+        q = hl.select(has_partner, 1 / (2 * (g.noise[0, n] * hl.max(value, 0) + g.noise[1, n])), 0)
+        measured = hl.Func("measured")
+        measured[lane, r, n] = (gy, gx, value - warped, q)
+        gy, gx, e, q = (measured[lane, r, n][k] for k in range(4))
         terms = hl.Func("terms")
-        terms[lane, r, x, y] = (
+        terms[lane, r, n] = (
             q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1),
             hl.f32(0))
         )  # fmt: skip
 
         rows = hl.RDom([(0, TILE_PX)])
         lanes = hl.Func("lanes")
-        lanes[lane, x, y] = tuple(hl.f32(0) for _ in range(7))
-        lanes[lane, x, y] = tuple(lanes[lane, x, y][k] + terms[lane, rows.x, x, y][k] for k in range(7))
+        lanes[lane, n] = tuple(hl.f32(0) for _ in range(7))
+        lanes[lane, n] = tuple(lanes[lane, n][k] + terms[lane, rows.x, n][k] for k in range(7))
         columns = hl.RDom([(0, TILE_PX)])
         total = hl.Func("total")
-        total[x, y] = tuple(hl.f32(0) for _ in range(7))
-        total[x, y] = tuple(total[x, y][k] + lanes[columns.x, x, y][k] for k in range(7))
-        t = total[x, y]
-        g.out[c, x, y] = hl.select(
+        total[n] = tuple(hl.f32(0) for _ in range(7))
+        total[n] = tuple(total[n][k] + lanes[columns.x, n][k] for k in range(7))
+        t = total[n]
+        g.out[c, n] = hl.select(
             c == 0, t[0], c == 1, t[1], c == 2, t[2], c == 3, t[3], c == 4, t[4], c == 5, t[5], t[6]
         )
 
-        # A tile is 16 rows of one vector; its seven sums stay in registers, tile rows run in parallel.
-        g.out.bound(c, 0, 7).reorder(c, x, y).unroll(c).parallel(y)
-        total.compute_at(g.out, x).update().unroll(columns.x)
-        lanes.compute_at(g.out, x).bound(lane, 0, TILE_PX).vectorize(lane)
-        lanes.update().reorder(lane, rows.x, x, y).vectorize(lane)
-        terms.compute_at(lanes, rows.x).vectorize(lane)
-        across.compute_at(lanes, rows.x).vectorize(lane).unroll(j)
+        # A tile is 16 rows of one vector; its seven sums stay in registers, chunks of the list run in parallel.
+        g.out.bound(c, 0, 7).unroll(c).parallel(n, 64, hl.TailStrategy.GuardWithIf)
+        total.compute_at(g.out, n).update().unroll(columns.x)
+        lanes.compute_at(g.out, n).bound(lane, 0, TILE_PX).vectorize(lane)
+        lanes.update().reorder(lane, rows.x, n).vectorize(lane)
+        measured.compute_at(lanes, rows.x).vectorize(lane)
+        own.compute_at(g.out, n).bound_extent(lane, TILE_PX).vectorize(lane)
 
 
 @hl.generator(name="align_match")
 class Match:
-    """reference, current float32 [h, w], start int32 [th, tw, 2] (dy, dx), radius -> mean absolute difference of each
-    8 px tile for every displacement start + (-radius..radius)^2, float32 [th, tw, (2 radius + 1)^2]."""
+    """reference, current float32 [h, w + 40], start int32 [th, tw, 2] (dy, dx), radius -> mean absolute difference of
+    each 8 px tile for every displacement start + (-radius..radius)^2, float32 [th, tw, (2 radius + 1)^2]."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
@@ -176,7 +175,7 @@ class Match:
 
     def generate(self):
         g = self
-        w, h = g.current.dim(0).extent(), g.current.dim(1).extent()
+        w, h = g.current.dim(0).extent() - 2 * BORDER_PX, g.current.dim(1).extent()
         side = 2 * g.radius + 1
         ry = hl.RDom([(0, MATCH_TILE_PX)])
         lane = hl.Func("lane")
@@ -185,7 +184,8 @@ class Match:
         left = hl.clamp(x * MATCH_TILE_PX + g.start[1, x, y] + d % side - g.radius, 0, w - MATCH_TILE_PX)
         lane[c, d, x, y] = hl.f32(0)
         lane[c, d, x, y] += hl.abs(
-            g.reference[x * MATCH_TILE_PX + c, y * MATCH_TILE_PX + ry.x] - g.current[left + c, top + ry.x]
+            g.reference[BORDER_PX + x * MATCH_TILE_PX + c, y * MATCH_TILE_PX + ry.x]
+            - g.current[BORDER_PX + left + c, top + ry.x]
         )
         rx = hl.RDom([(0, MATCH_TILE_PX)])
         g.out[d, x, y] = hl.f32(0)

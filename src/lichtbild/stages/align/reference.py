@@ -12,91 +12,111 @@ TILE_PX = 16
 MATCH_TILE_PX = 8
 BORDER_PX = 20
 BINOMIAL = np.array([1, 3, 3, 1]) / 8
-SMOOTH_SIGMA_PX = 1.2
+SMOOTH_SIGMA_PX = 1.05
+SMOOTH_REACH = 4
 
 
-def _halved(image: Floats) -> Floats:
-    """[1 3 3 1] / 8 along both axes at every second sample, [H / 2, W / 2]; borders mirrored about the outermost px."""
-    padded = np.pad(image.astype(np.float64), 1, "reflect")
-    h, w = image.shape[0] // 2, image.shape[1] // 2
+def _halved(padded: Floats, shape: tuple[int, int]) -> Floats:
+    """[1 3 3 1] / 8 along both axes at every second sample; `padded` begins one sample before the first one of
+    `shape`."""
+    h, w = shape
     rows = sum(k * padded[:, i : i + 2 * w : 2] for i, k in enumerate(BINOMIAL))
     return np.asarray(sum(k * rows[i : i + 2 * h : 2] for i, k in enumerate(BINOMIAL)))
 
 
-def align_luma_half(mosaic: Floats, gains: Floats, out: Floats) -> None:
+def align_luma(mosaic: Floats, gains: Floats, out: Floats) -> None:
     """Luminance at half size: the mosaic [H, W] times the gains [2, 2] of its sites, then the binomial filter, whose
-    zero at half the sampling rate takes out the carrier of the colour filter array. out float32 [H / 2, W / 2]."""
+    zero at half the sampling rate takes out the carrier of the colour filter array, then a Gaussian of nine samples.
+    The mosaic goes on beyond its borders as in a mirror. out float32 [H / 2, W / 2 + 40]."""
     h, w = mosaic.shape
-    out[:] = _halved(mosaic * np.tile(gains, (-(-h // 2), -(-w // 2)))[:h, :w])
-
-
-def align_smooth(image: Floats, out: Floats) -> None:
-    """Gaussian of 1.2 px over nine samples along each axis; [h, w] to [h, w]."""
-    kernel = np.exp(-0.5 * (np.arange(-4, 5) / SMOOTH_SIGMA_PX) ** 2)
+    kernel = np.exp(-0.5 * (np.arange(-SMOOTH_REACH, SMOOTH_REACH + 1) / SMOOTH_SIGMA_PX) ** 2)
     kernel /= kernel.sum()
-    h, w = image.shape
-    padded = np.pad(image.astype(np.float64), 4, "reflect")
-    columns = sum(k * padded[i : i + h] for i, k in enumerate(kernel))
-    out[:] = sum(k * columns[:, i : i + w] for i, k in enumerate(kernel))
+    light = mosaic.astype(np.float64) * np.tile(gains, (-(-h // 2), -(-w // 2)))[:h, :w]
+    down, across = 2 * SMOOTH_REACH + 1, 2 * (SMOOTH_REACH + BORDER_PX) + 1
+    # Mirrored about the outermost samples, as often as the border asks for: their colours keep their places.
+    rows, columns = (_mirrored(np.arange(-n, m // 2 * 2 + n), m) for n, m in ((down, h), (across, w)))
+    padded = light[rows][:, columns]
+    half = _halved(padded, (out.shape[0] + 2 * SMOOTH_REACH, out.shape[1] + 2 * SMOOTH_REACH))
+    columns_done = sum(k * half[i : i + out.shape[0]] for i, k in enumerate(kernel))
+    out[:] = sum(k * columns_done[:, i : i + out.shape[1]] for i, k in enumerate(kernel))
+
+
+def _mirrored(index: Ints, n: int) -> Ints:
+    """Indices into n samples that go on as in a mirror on the outermost ones."""
+    if n == 1:
+        return np.zeros_like(index)
+    turn = np.mod(index, 2 * n - 2)
+    return np.asarray(np.minimum(turn, 2 * n - 2 - turn))
 
 
 def align_halve(image: Floats, out: Floats) -> None:
-    """The next level of the pyramid, [h, w] to [h / 2, w / 2]."""
-    out[:] = _halved(image)
+    """The next level of the pyramid, [h, w + 40] to [h / 2, w / 2 + 40]; what lies beyond the picture is mirrored."""
+    inner = image[:, BORDER_PX : image.shape[1] - BORDER_PX].astype(np.float64)
+    h, w = inner.shape
+    rows = _mirrored(np.arange(-1, 2 * out.shape[0] + 1), h)
+    first = -2 * BORDER_PX - 1
+    columns = _mirrored(np.arange(first, first + 2 * out.shape[1] + 2), w)
+    out[:] = _halved(inner[rows][:, columns], out.shape)
 
 
-def cubic(distance: Floats) -> Floats:
-    """Interpolation kernel of Keys 1981 with a = -1/2 (Catmull-Rom)."""
-    d = np.abs(distance)
-    near = (1.5 * d - 2.5) * d * d + 1
-    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
-    return np.asarray(np.where(d < 1, near, np.where(d < 2, far, 0)))
+def spline_weights(t: Floats) -> list[Floats]:
+    """Weights of the samples at -1, 0, 1, 2 of a cubic B-spline at t."""
+    return [(1 - t) ** 3 / 6, (t / 2 - 1) * t * t + 2 / 3, ((1 - t) / 2 - 1) * (1 - t) ** 2 + 2 / 3, t**3 / 6]
 
 
-def align_tile_normal(reference: Floats, current: Floats, motion: Floats, noise: Floats, out: Floats) -> None:
-    """Sums of each tile for one Gauss-Newton step, [th, tw, 7]: gy gy, gy gx, gx gx, gy e, gx e, e e, each over the
+def align_tile_normal(
+    reference: Floats, current: Floats, tiles: Ints, motion: Floats, noise: Floats, out: Floats
+) -> None:
+    """Sums of each listed tile for one Gauss-Newton step, [n, 7]: gy gy, gy gx, gx gx, gy e, gx e, e e, each over the
     variance of e, and the pixels that count. e = reference - current warped back; g = the reference's gradient.
 
-    reference [h, w]; current [h, w + 40], its edges repeated to both sides;
-    motion [th, tw, 6]: (dy, dx) at the tile's centre, then d dy/d y, d dy/d x, d dx/d y,
-    d dx/d x; noise [th, tw, 2]: variance = alpha * value + beta.
+    reference, current [h, w + 40]: coefficients of cubic B-splines; tiles [n, 2] (row, column); motion [n, 6]:
+    (dy, dx) at the tile's centre, then d dy/d y, d dy/d x, d dx/d y, d dx/d x; noise [n, 2]: variance = alpha * value +
+    beta.
     """
     h, w = current.shape[0], current.shape[1] - 2 * BORDER_PX
-    edged = np.pad(reference.astype(np.float64), 1, "edge")
-    gradient_y, gradient_x = (edged[2:, 1:-1] - edged[:-2, 1:-1]) / 2, (edged[1:-1, 2:] - edged[1:-1, :-2]) / 2
-    for ty, tx in np.ndindex(out.shape[0], out.shape[1]):
+    at_row = [np.clip(np.arange(h) + k, 0, h - 1) for k in (-1, 0, 1)]
+    ref = reference.astype(np.float64)
+    smooth = (1 / 6, 4 / 6, 1 / 6)
+    columns = slice(BORDER_PX - 1, BORDER_PX + w + 17)
+    across = [ref[:, columns.start + k - 1 : columns.stop + k - 1] for k in range(3)]
+    level_x = np.sum([c * part for c, part in zip(smooth, across, strict=True)], 0)
+    slope_x = (across[2] - across[0]) / 2
+    value = np.sum([c * level_x[r] for c, r in zip(smooth, at_row, strict=True)], 0)[:, 1:]
+    gradient_x = np.sum([c * slope_x[r] for c, r in zip(smooth, at_row, strict=True)], 0)[:, 1:]
+    gradient_y = ((level_x[at_row[2]] - level_x[at_row[0]]) / 2)[:, 1:]
+    for n, (ty, tx) in enumerate(tiles):
         y, x = np.mgrid[0:TILE_PX, 0:TILE_PX]
-        off_y, off_x = y - 7.5, x - 7.5
+        m = motion[n].astype(np.float64)
+        dy = m[0] + m[2] * (y - 7.5) + m[3] * (x - 7.5)
+        dx = m[1] + m[4] * (y - 7.5) + m[5] * (x - 7.5)
         y, x = y + ty * TILE_PX, x + tx * TILE_PX
-        m = motion[ty, tx].astype(np.float64)
-        dy = m[0] + m[2] * off_y + m[3] * off_x
-        dx = m[1] + m[4] * off_y + m[5] * off_x
-        # Whole pixels are the tile's; six taps leave the pixel's own fraction room for one pixel more on each side.
+        # Whole pixels are the tile's; the fraction is each pixel's, a little outside 0..1 where the motion bends.
         whole_y = int(np.floor(m[0]))
         left = np.clip(tx * TILE_PX + int(np.floor(m[1])), 3 - BORDER_PX, w + BORDER_PX - TILE_PX - 3)
         fy, fx = dy - whole_y, x + dx - (left + x - tx * TILE_PX)
         warped = np.zeros((TILE_PX, TILE_PX))
-        for j in range(-2, 4):
-            row = np.clip(y + whole_y + j, 0, h - 1)
-            for i in range(-2, 4):
-                warped += cubic(fy - j) * cubic(fx - i) * current[row, BORDER_PX + left + x - tx * TILE_PX + i]
+        for j, down in enumerate(spline_weights(fy)):
+            row = np.clip(y + whole_y + j - 1, 0, h - 1)
+            for i, along in enumerate(spline_weights(fx)):
+                warped += down * along * current[row, BORDER_PX + left + x - tx * TILE_PX + i - 1]
         is_counted = (y < h) & (x < w) & (y + dy >= 0) & (y + dy <= h - 1) & (x + dx >= 0) & (x + dx <= w - 1)
         is_counted &= (np.abs(fx - 0.5) < 1.5) & (np.abs(fy - 0.5) < 1.5)
-        y, x = np.minimum(y, h - 1), np.minimum(x, w - 1)
-        level = reference[y, x].astype(np.float64)
+        y = np.minimum(y, h - 1)
         # Both frames are noisy.
-        q = is_counted / (2 * (noise[ty, tx, 0] * np.maximum(level, 0) + noise[ty, tx, 1]))
-        e, gy, gx = level - warped, gradient_y[y, x], gradient_x[y, x]
+        q = is_counted / (2 * (noise[n, 0] * np.maximum(value[y, x], 0) + noise[n, 1]))
+        e, gy, gx = value[y, x] - warped, gradient_y[y, x], gradient_x[y, x]
         terms = q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, is_counted
-        out[ty, tx] = [np.sum(term) for term in terms]
+        out[n] = [np.sum(term) for term in terms]
 
 
 def align_match(reference: Floats, current: Floats, start: Ints, radius: int, out: Floats) -> None:
     """Mean absolute difference of each 8 px tile for every displacement start + (-radius .. radius)^2, row by row.
 
-    reference, current [h, w]; start int32 [th, tw, 2]; out [th, tw, (2 radius + 1)^2]. A tile that would leave the
+    reference, current [h, w + 40]; start int32 [th, tw, 2]; out [th, tw, (2 radius + 1)^2]. A tile that would leave the
     current frame is moved back into it.
     """
+    reference, current = (image[:, BORDER_PX : image.shape[1] - BORDER_PX] for image in (reference, current))
     h, w = current.shape
     side = 2 * radius + 1
     for ty, tx, d in np.ndindex(*out.shape):
