@@ -134,13 +134,15 @@ def table(found: list[tuple[dict[str, Any], str]]) -> str:
         said = [word for facts, word in found if kind in ("all", facts.get("kind"))]
         counts = [sum(word.startswith(start) for word in said) for start in ("done", "refused", "WRONG")]
         lines.append(f"| {kind} | {len(said)} | {' | '.join(map(str, counts))} |")
-    reasons = Counter(word for _, word in found if word.startswith("refused"))
+    # Messages name the size; what is counted is the reason.
+    refused = [(facts, word.split(": ")[-1]) for facts, word in found if word.startswith("refused")]
     lines.append("")
-    for reason, count in reasons.most_common():
-        shapes = [facts["shape"] for facts, word in found if word == reason]
-        frames = [facts["frames"] for facts, word in found if word == reason]
-        least, most = min(map(min, shapes)), max(map(min, shapes))
-        lines.append(f"- {reason}: {count}, shorter side {least} to {most} px, {min(frames)} to {max(frames)} frames")
+    for reason, count in Counter(reason for _, reason in refused).most_common():
+        sides, frames = zip(*((min(f["shape"]), f["frames"]) for f, why in refused if why == reason), strict=True)
+        lines.append(
+            f"- refused: {reason}: {count}, shorter side {min(sides)} to {max(sides)} px, "
+            f"{min(frames)} to {max(frames)} frames"
+        )
     done = [min(facts["shape"]) for facts, word in found if word == "done" and facts["frames"] > 1]
     alone = [min(facts["shape"]) for facts, word in found if word == "done" and facts["frames"] == 1]
     lines.append(
