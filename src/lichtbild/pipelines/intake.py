@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lichtbild.core import Burst, Domain, Frame, MetadataError, NoiseModel, ShapeError
+from lichtbild.core import Burst, Cfa, Domain, Frame, MetadataError, NoiseModel, ShapeError
+from lichtbild.pipelines.filter_array import contradicted
 from lichtbild.sensor import choose_noise, noise_of_frames
 from lichtbild.stages import colour, white_balance
 from lichtbild.stages.defects import DefectFacts, DefectParams, repair
@@ -57,6 +58,12 @@ def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
     info = burst.sources[reference].info
     told = choose_noise(info).model
     frame = _linear(burst, reference, told, quad)
+    other = contradicted(frame)
+    if other is not None and info.cfa is not None:
+        reason = f"the pixels contradict the filter array {info.cfa.name} of the file: taken as {other.name}"
+        burst = _labelled(burst, other, reason)
+        info = burst.sources[reference].info
+        frame = _linear(burst, reference, told, quad)
     chosen = noise_of_frames(info, [frame])
     noise = chosen.model
     if noise != told:
@@ -70,6 +77,15 @@ def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
         "assumed": list(dict.fromkeys(line for s in burst.sources for line in s.info.reasons)),
     }
     return Plan(burst, reference, order, noise, white, quad, report), frame
+
+
+def _labelled(burst: Burst, cfa: Cfa, reason: str) -> Burst:
+    """The burst with another filter array in all its frames."""
+    sources = [
+        dataclasses.replace(s, info=dataclasses.replace(s.info, cfa=cfa, reasons=(*s.info.reasons, reason)))
+        for s in burst.sources
+    ]
+    return dataclasses.replace(burst, sources=tuple(sources))
 
 
 def load(plan: Plan, index: int) -> Frame:
