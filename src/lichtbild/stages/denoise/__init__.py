@@ -43,7 +43,7 @@ N_STRIPS, STRIP_PX = 6, 48
 
 @dataclass(frozen=True)
 class DenoiseParams(Params):
-    """What a user can set about denoising; 1 removes what the noise model says, 0 nothing."""
+    """What a user can set about denoising: 0 nothing, 1 all noise, at the price of some texture."""
 
     luminance: float = param(0.8, "luminance noise that is removed", unit="of the noise model", low=0.0, high=2.0)
     chrominance: float = param(0.85, "colour noise that is removed", unit="of the noise model", low=0.0, high=2.0)
