@@ -22,25 +22,26 @@ def gain_at(grid: hl.Func, x: hl.Expr, y: hl.Expr, c: hl.Expr, n_x: hl.Expr, n_y
 NEAR_PX = 2.5
 
 
-def tile_cells(grid: hl.Func, name: str) -> hl.Func:
+def tile_cells(grid: hl.Func, name: str, *which: hl.Var) -> hl.Func:
     """A grid of values at the centres of tiles, (component, tile x, tile y), made ready for bilinear samples.
 
     Func (component, i, j) of the half tiles: the value at (u, v), distances from the tile's centre in tiles, is
     t[0] + u t[1] + v t[2] + u v t[3]. The grid repeats beyond its border. A neighbour that differs by more than 2.5 px
-    belongs to something else that moves: the tile does not reach out for it.
+    belongs to something else that moves: the tile does not reach out for it. `which`: further dimensions of the grid,
+    as of many frames.
     """
     field = hl.BoundaryConditions.repeat_edge(grid)
     n, i, j = hl.Var("n"), hl.Var("i"), hl.Var("j")
-    here = hl.f32(field[n, i // 2, j // 2])
+    here = hl.f32(field[(n, i // 2, j // 2, *which)])
 
     def near(di: hl.Expr, dj: hl.Expr) -> hl.Expr:
-        value = hl.f32(field[n, i // 2 + di, j // 2 + dj])
+        value = hl.f32(field[(n, i // 2 + di, j // 2 + dj, *which)])
         return hl.select(hl.abs(value - here) < hl.f32(NEAR_PX), value, here)
 
     beside, above = 2 * (i % 2) - 1, 2 * (j % 2) - 1
     b, c, d = near(beside, hl.i32(0)), near(hl.i32(0), above), near(beside, above)
     cells = hl.Func(name)
-    cells[n, i, j] = hl.Tuple((here, b - here, c - here, d - b - c + here))
+    cells[(n, i, j, *which)] = hl.Tuple((here, b - here, c - here, d - b - c + here))
     return cells
 
 

@@ -21,6 +21,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 import lichtbild as lb
 from lichtbild.core import Burst, Frame
+from lichtbild.core.explain import KINDS, Explained
+from lichtbild.output.explain import legended
 from lichtbild.simulate import Simulation, procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import virtual_phone
@@ -108,6 +110,20 @@ def moving_objects() -> None:
         save(name, beside(*((text, crop(p, *where)) for text, p in parts)))
 
 
+def explained() -> None:
+    burst = on_frame_0(Simulation(procedural_scene(SHAPE), iso=800, seed=5, shape=SHAPE, n_frames=6).burst())
+
+    def keep(picture: Explained) -> None:
+        kind = next(k for k in KINDS if picture.name.endswith(k))
+        wanted = ("motion", "confidence") if picture.frame == burst.sources[-1].info.name else ()
+        if kind in (("effective-frames", "rejected", "noise") if picture.frame is None else wanted):
+            sheet = Image.fromarray(legended(picture))
+            name = f"explain_{'all_' * (picture.frame is None)}{kind.replace('-', '_')}"
+            save(name, np.asarray(sheet.resize((1000, 1000 * sheet.height // sheet.width), Image.Resampling.LANCZOS)))
+
+    lb.develop(burst, explain=keep)
+
+
 def corrections() -> None:
     # Barrel distortion of 4.5 %, three times the main camera's, which is hard to see in a small picture.
     lens = Lens(0.45, ((-0.0445, 0.004, 0.0), (-0.0450, 0.004, 0.0), (-0.0460, 0.004, 0.0)), (2.9, 2.6, 2.45))
@@ -137,7 +153,8 @@ def single_night() -> None:
 
 
 PAGES: dict[str, Callable[[], None]] = {
-    "burst": burst_against_single, "moving": moving_objects, "corrections": corrections, "night": single_night,
+    "burst": burst_against_single, "moving": moving_objects, "explain": explained, "corrections": corrections,
+    "night": single_night,
 }  # fmt: skip
 
 

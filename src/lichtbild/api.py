@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lichtbild.core import Burst, Frame, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
+from lichtbild.core.explain import Explained
+from lichtbild.output.explain import ExplainFolder
 from lichtbild.output.photo import Photo, bayer_negative
 from lichtbild.pipelines import photo
 from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
@@ -36,6 +38,7 @@ def develop(
     progress: Progress = silent,
     space: str = "srgb",
     bits: int = 8,
+    explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Photo:
     """The photograph of a burst, or of one frame.
 
@@ -50,6 +53,10 @@ def develop(
         "srgb" or "p3".
     bits
         8 or 16 of the picture.
+    explain
+        A folder for pictures of what was found and done (motion, confidence, what was left out, effective frames,
+        noise) and `explain.json`; or a function that gets each `Explained` picture when it is there, such as
+        `list.append`. `lichtbild.output.ExplainFolder(folder, force=True)` overwrites an earlier run's.
 
     Returns
     -------
@@ -58,7 +65,9 @@ def develop(
     """
     burst = burst if isinstance(burst, Burst) else read(burst)
     chosen = _params(params)
-    display, negative = photo.develop(burst, chosen, progress, space=space, bits=bits)
+    observer = _observer(explain)
+    display, negative = photo.develop(burst, chosen, progress, space=space, bits=bits, explain=observer)
+    _finished(observer)
     return Photo(display, negative.linear, _report(burst, negative.report))
 
 
@@ -68,12 +77,18 @@ def merge(
     params: dict[str, dict[str, Any]] | Recipe | None = None,
     *,
     progress: Progress = silent,
+    explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Frame:
-    """The merged negative: CAMERA_RGB ("linear") or a mosaic ("bayer"), with the noise it really has."""
+    """The merged negative: CAMERA_RGB ("linear") or a mosaic ("bayer"), with the noise it really has.
+
+    `params`, `progress` and `explain` as in `develop`.
+    """
     if kind not in ("linear", "bayer"):
         raise UsageError(f"{kind!r} is no kind of negative", hint="linear or bayer")
     burst = burst if isinstance(burst, Burst) else read(burst)
-    frame = photo.negative(burst, _params(params), progress).linear()
+    observer = _observer(explain)
+    frame = photo.negative(burst, _params(params), progress, explain=observer).linear()
+    _finished(observer)
     return bayer_negative(frame) if kind == "bayer" else frame
 
 
@@ -102,6 +117,15 @@ def _preview(frame: Frame) -> Any:
         return None
     small, _ = develop_display.make_proxy(frame, 1600)
     return develop_display.render(small, develop_display.analyse(small)).pixels
+
+
+def _observer(explain: str | Path | Callable[[Explained], None] | None) -> Callable[[Explained], None] | None:
+    return ExplainFolder(explain) if isinstance(explain, str | Path) else explain
+
+
+def _finished(observer: Callable[[Explained], None] | None) -> None:
+    if isinstance(observer, ExplainFolder):
+        observer.finish()
 
 
 def _params(params: dict[str, dict[str, Any]] | Recipe | None) -> PhotoParams:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 N_FRAMES = 4
 
@@ -78,8 +79,6 @@ def burst(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def jpeg(path: Path) -> np.ndarray:
-    from PIL import Image
-
     with Image.open(path) as picture:
         assert picture.format == "JPEG"
         return np.asarray(picture.convert("RGB"))
@@ -127,6 +126,37 @@ def test_the_negative_develops_again(burst: Path, tmp_path: Path) -> None:
     again, direct = (jpeg(tmp_path / name).astype(float) for name in ("again.jpg", "direct.jpg"))
     # The same light through the same rendering: what differs is 16-bit rounding and where analysis falls.
     assert abs(again.mean() - direct.mean()) < 6
+
+
+@pytest.mark.parametrize(("verb", "suffix"), [("develop", "jpg"), ("merge", "dng")])
+def test_what_was_done_is_explained_in_pictures(
+    verb: str, suffix: str, burst: Path, here: Here, tmp_path: Path
+) -> None:
+    why = tmp_path / "why" / "so"
+    done = here(verb, burst, "-o", f"a.{suffix}", "--explain", why)
+    assert done.returncode == 0, done.stderr
+    assert "pictures that explain" in done.stderr
+    index = json.loads((why / "explain.json").read_text())
+    assert {entry["file"] for entry in index["pictures"]} | {"explain.json"} == files_in(why)
+    assert len(index["frames"]) == N_FRAMES - 1
+    wanted = ["motion", "confidence", "rejected"] * (N_FRAMES - 1) + ["effective-frames", "rejected", "noise"]
+    wanted += ["denoised-away"] * (verb == "develop")
+    kinds = sorted(wanted, key=len, reverse=True)
+    for entry in index["pictures"]:
+        kinds.remove(next(kind for kind in kinds if entry["file"].endswith(f"{kind}.png")))
+        with Image.open(why / entry["file"]) as picture:
+            picture.load()
+            assert picture.format == "PNG"
+            assert picture.mode == "RGB"
+    assert kinds == []
+
+    before = {path: path.stat().st_mtime_ns for path in why.iterdir()}
+    refused = here(verb, burst, "-o", f"b.{suffix}", "--explain", why)
+    assert refused.returncode == 3
+    assert "--force" in refused.stderr
+    assert files_in(tmp_path) == {f"a.{suffix}", "why"}, "refused before any work"
+    assert {path: path.stat().st_mtime_ns for path in why.iterdir()} == before
+    assert here(verb, burst, "-o", f"b.{suffix}", "--explain", why, "--force").returncode == 0
 
 
 def test_inspect_tells_what_the_file_says(burst: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lichtbild.core import Domain, DomainError, Frame, FrameInfo, NoiseModel
-from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
+from lichtbild.core import Cfa, Domain, DomainError, Frame, FrameInfo, NoiseModel
+from lichtbild.core.frame import cfa_plane_index
+from lichtbild.stages.demosaic import demosaic
+from lichtbild.stages.denoise import DenoiseParams, analyse, analyse_coarse, denoise_rgb
 
 WB = (2.0, 1.0, 1.6)
 ALPHA, BETA = 1.45e-3, 2e-4  # a phone at ISO 800
@@ -79,6 +81,38 @@ def test_noise_comes_out_even_where_frames_differ_in_number():
     patch, around = out[70:130, 90:150].std((0, 1)), out[70:130, 180:].std((0, 1))
     # Three times the noise went in.
     assert (patch < 1.8 * around).all()
+
+
+def blotches(light):
+    """Variance of red against blue between cells of 32 px."""
+    difference = (light * np.array(WB))[..., 0] - (light * np.array(WB))[..., 2]
+    height, width = (n // 32 for n in difference.shape)
+    return difference[: 32 * height, : 32 * width].reshape(height, 32, width, 32).mean((1, 3)).var()
+
+
+def test_coarse_blotches_of_colour_go():
+    rng = np.random.default_rng(20261122)
+    before = frame_of(flat(0.05, 640, 704), rng)
+    fine = denoise_rgb(before, WB, FULL, analyse([before], WB))
+    whole = denoise_rgb(before, WB, FULL)
+    assert blotches(whole.pixels) < 0.5 * blotches(fine.pixels)
+    assert blotches(fine.pixels) < 1.1 * blotches(before.pixels)
+
+
+def test_a_mosaic_tells_of_coarse_noise_what_its_picture_does():
+    rng = np.random.default_rng(20261122)
+    cfa = Cfa.from_name("GRBG")
+    level = np.array(flat(0.1, 640, 704))
+    level[:, 350:] *= np.array([1.5, 1.0, 0.7])
+    light = np.take_along_axis(level, cfa_plane_index(cfa, level.shape[:2])[..., None], 2)[..., 0]
+    light = light + rng.normal(size=light.shape) * np.sqrt(ALPHA * light + BETA)
+    noise = NoiseModel((ALPHA,) * 3, (BETA,) * 3, "simulated")
+    info = FrameInfo("test", light.shape, "mosaic", cfa=cfa)
+    mosaic = Frame(light.astype(np.float32), Domain.MOSAIC, info, noise)
+    rgb = demosaic(mosaic, WB)
+    facts = analyse([rgb], WB)
+    one, other = (analyse_coarse(frame, WB, facts, FULL).coarse for frame in (mosaic, rgb))
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
 
 
 def test_gain_is_counted():

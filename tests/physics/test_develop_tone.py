@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lichtbild.core import Camera, Domain, Frame, FrameInfo, NoiseModel
+from lichtbild.core import Camera, Domain, Exposure, Frame, FrameInfo, NoiseModel
 from lichtbild.core import colour_space as cs
 from lichtbild.stages import colour, develop_display, sharpen, tone
 from lichtbild.stages.tone import curve, local
@@ -111,6 +111,29 @@ def test_night_stays_dark() -> None:
     light = scene(4, 0.8) * 0.01
     light[20:26, 20:26] = light[50:54, 100:106] = 3.0
     assert lightness(camera_frame(light, noise=1e-6)).mean() < lightness(camera_frame(scene(4, 0.8))).mean() - 5
+
+
+def test_exposure_value_of_the_sunny_rule() -> None:
+    """f/16 and one over the ISO in seconds is sunlight: EV 15 (14.6 with 1/100 s); half the time is one stop more."""
+    assert tone.exposure_ev100(Exposure(time_s=1 / 100, iso=100, f_number=16)) == pytest.approx(14.64, abs=0.01)
+    assert tone.exposure_ev100(Exposure(time_s=1 / 200, iso=100, f_number=16)) == pytest.approx(15.64, abs=0.01)
+    assert tone.exposure_ev100(Exposure(time_s=1 / 100, iso=100)) is None
+    assert tone.exposure_ev100(Exposure(time_s=0.0, iso=100, f_number=2)) is None
+    assert tone.exposure_ev100(Exposure(time_s=1e-30, iso=100, f_number=2)) is None
+
+
+def test_dim_light_is_shown_dim() -> None:
+    """The same numbers from the sensor, taken in daylight and by a lamp; a file that does not tell counts as day."""
+    light = scene(4, 0.8) * 0.05
+    day = lightness(camera_frame(light, exposure=Exposure(time_s=1 / 500, iso=100, f_number=8))).mean()
+    told_nothing = lightness(camera_frame(light)).mean()
+    room, night = (
+        lightness(camera_frame(light, exposure=Exposure(time_s=t, iso=1600, f_number=2.8))).mean()
+        for t in (1 / 250, 1 / 8)
+    )
+    assert day == pytest.approx(told_nothing, abs=0.1)
+    assert night < room < day - 5
+    assert night > 20
 
 
 def test_sliders_do_what_they_say() -> None:

@@ -272,7 +272,9 @@ def test_the_order_of_frames_does_not_matter():
     motions = [shifted(SHAPE, s) for s in shifts[1:]]
     one, _ = merged(frames, motions)
     two, _ = merged([frames[0], *frames[:0:-1]], motions[::-1])
-    np.testing.assert_allclose(one.pixels, two.pixels, atol=2e-5)
+    # Sums are kept in half precision: 1/2000 of what the frames add to the guess.
+    np.testing.assert_allclose(one.pixels, two.pixels, atol=5e-4)
+    assert np.abs(one.pixels - two.pixels).mean() < 2e-5
     np.testing.assert_allclose(one.n_effective, two.n_effective, atol=1e-5)
 
 

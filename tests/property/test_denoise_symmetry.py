@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lichtbild.core import Domain, Frame, FrameInfo, NoiseModel
-from lichtbild.stages.denoise import HALO_PX, DenoiseParams, analyse, denoise_rgb
+from lichtbild.stages.denoise import HALO_PX, DenoiseParams, analyse, analyse_coarse, denoise_rgb
 
 WB = (1.9, 1.0, 1.5)
 # Blocks of the coarsest scale stand every 16 px of the picture and see this far.
@@ -51,10 +51,11 @@ def test_a_band_is_part_of_the_whole(start, height, cut, seed):
     frame = frame_of(picture(seed, 390, 117), n_effective=rng.uniform(1, 9, (390, 117)).astype(np.float32))
     frame = frame.replaced(gain=gain)
     facts = analyse([frame.rows(0, 64), frame.rows(128, 192), frame.rows(320, 390)], WB)
+    facts = analyse_coarse(frame, WB, facts)
     start, stop = 32 * start, min(32 * start + height, 390)
     top, bottom = max(start - HALO_PX, 0), min(stop + HALO_PX, 390)
     rows = (start - top, stop - top) if cut else None
-    band = denoise_rgb(frame.rows(top, bottom), WB, None, facts, rows)
+    band = denoise_rgb(frame.rows(top, bottom), WB, None, facts, rows, top)
     whole = denoise_rgb(frame, WB, None, facts).pixels[start:stop]
     part = band.pixels if cut else band.pixels[start - top : stop - top]
     np.testing.assert_allclose(part, whole, atol=1e-5)

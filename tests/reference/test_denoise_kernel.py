@@ -7,7 +7,8 @@ import pytest
 
 from lichtbild.core import Domain, Frame, FrameInfo, NoiseModel, native
 from lichtbild.core.frame import sample_gain_grid
-from lichtbild.stages.denoise import halved, prepare, reference, whole_steps
+from lichtbild.stages.denoise import reference
+from lichtbild.stages.denoise.levels import halved, prepare, whole_steps
 
 BALANCE = np.array([2.0, 1.0, 1.6], np.float32)
 OFFSET = 0.02
@@ -64,6 +65,17 @@ def test_finest_scale(shape, cut):
     native.call("denoise_finest", *arguments, fast)
     reference.denoise_finest(*arguments, clear)
     np.testing.assert_allclose(fast[:rows], clear[:rows], atol=3e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (8, 8), (21, 50), (65, 243)])
+@pytest.mark.parametrize("phase", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_thumbnail(shape, phase):
+    mosaic = np.ascontiguousarray(picture(np.random.default_rng(), *shape)[..., 1])
+    fast = np.full((3, -(-shape[0] // 8), -(-shape[1] // 8)), np.nan, np.float32)
+    clear = fast.copy()
+    native.call("denoise_thumbnail", mosaic, *phase, BALANCE, OFFSET, fast)
+    reference.denoise_thumbnail(mosaic, *phase, BALANCE, OFFSET, clear)
+    np.testing.assert_allclose(fast, clear, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

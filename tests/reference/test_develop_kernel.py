@@ -68,6 +68,20 @@ def test_fused_equals_composed_for_pictures_of_the_camera() -> None:
     assert np.abs(fused - composed).max() <= 1
 
 
+@pytest.mark.parametrize("place", [(0, 0), (40, 15), (41, 16), (79, 1060)])
+def test_one_clipped_pixel_is_found_wherever_it_is(place: tuple[int, int]) -> None:
+    """Vectors of pixels far from clipping skip the reconstruction."""
+    frame = random_frame((80, 1061), with_maps=True)
+    pixels = 0.3 * frame.pixels
+    facts = develop_display.analyse(frame.replaced(pixels=pixels))
+    rows, columns = (slice(max(k - 1, 0), k + 2) for k in place)
+    pixels[rows, columns] = (0.8, 4.0, 0.9)
+    frame = frame.replaced(pixels=pixels)
+    fused = develop_display.render(frame, facts).pixels.astype(int)
+    composed = develop_display.render_reference(frame, facts).pixels.astype(int)
+    assert np.abs(fused - composed).max() <= 1
+
+
 def test_unknown_outputs_are_refused() -> None:
     frame = random_frame((8, 8), with_maps=False)
     facts = develop_display.analyse(frame)

@@ -83,3 +83,24 @@ def test_proxy_of_a_mosaic(name: str) -> None:
     assert small.domain is Domain.CAMERA_RGB
     assert np.allclose(small.pixels, wanted.pixels[:, : small.shape[1]], atol=1e-6)
     assert np.allclose(small.gain, wanted.gain[: small.gain.shape[0], : small.gain.shape[1]])
+
+
+@pytest.mark.parametrize("is_mosaic", [False, True])
+def test_clipped_pixels_do_not_colour_their_cell(is_mosaic: bool) -> None:
+    """A warm lamp of which half the pixels are clipped in green: its cells are warm and not magenta, and as bright."""
+    warm = np.array((0.4, 0.6, 0.25), np.float32)
+    pixels = np.broadcast_to(warm, (160, 160, 3)).copy()
+    pixels[40:120, 40:120] = np.minimum(2 * warm, 1) * (1, 1, 1)
+    pixels[40:120:4, 40:120] = pixels[41:120:4, 40:120] = 0.9 * warm
+    rgb = random_frame((160, 160), with_maps=False)
+    frame = rgb.replaced(pixels=pixels)
+    if is_mosaic:
+        cfa = Cfa.from_name("RGGB")
+        plane = np.asarray(cfa.colours)[np.arange(160)[:, None] % 2, np.arange(160)[None, :] % 2]
+        info = dataclasses.replace(rgb.info, cfa=cfa)
+        values = np.take_along_axis(pixels, plane[..., None], 2)[..., 0]
+        frame = Frame(values, Domain.MOSAIC, info, rgb.noise)
+    small, _ = develop_display.make_proxy(frame, 20)
+    assert np.allclose(small.pixels[..., 0] / small.pixels[..., 1], 0.4 / 0.6, rtol=0.01)
+    assert np.allclose(small.pixels[..., 2] / small.pixels[..., 1], 0.25 / 0.6, rtol=0.01)
+    assert 0.7 < small.pixels[10, 10, 1] < 0.95

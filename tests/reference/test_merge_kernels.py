@@ -15,7 +15,7 @@ PHASES = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 def both(name, arguments, shape, dtype=np.float32):
     """The kernel's result and its twin's, each into an array that would show what is not written."""
-    poison = np.nan if dtype is np.float32 else 77
+    poison = 77 if dtype is np.uint8 else np.nan
     fast, clear = np.full(shape, poison, dtype), np.full(shape, poison, dtype)
     native.call(name, *arguments, fast)
     getattr(reference, name)(*arguments, clear)
@@ -117,14 +117,14 @@ def test_gathering_a_mosaic(shape, shift):
     rng = np.random.default_rng()
     mosaic = rng.random(shape, np.float32).ravel()
     guide = gather_arguments(rng, shape, shift)
-    sums = rng.random((shape[0], 6, shape[1]), np.float32)
+    sums = rng.random((shape[0], 6, shape[1])).astype(np.float16)
     for phase in PHASES:
         for clip in (np.inf, 0.8):
             arguments = (mosaic, shape[1], shape[0], *guide, *phase, 0.25, 0.7, clip, 0, sums)
-            fast, clear = both("merge_gather_mosaic", arguments, sums.shape)
+            fast, clear = both("merge_gather_mosaic", arguments, sums.shape, np.float16)
             # Offsets of up to 2 px weigh up to 6 in the parabolas; positions of 100 px are exact to 1e-5. Where a
             # middle lies on a pixel but for rounding, sixteen pixels may take the next samples.
-            assert np.isclose(fast, clear, atol=1e-4).mean() > 0.98
+            assert np.isclose(fast, clear, rtol=2e-3, atol=2e-4).mean() > 0.98
     assert np.isfinite(fast).all()
 
 
@@ -132,7 +132,7 @@ def test_a_band_is_gathered_as_in_the_whole():
     rng = np.random.default_rng()
     shape = (102, 150)
     mosaic, (trust, flow, first) = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 5.0)
-    sums = np.zeros((shape[0], 6, shape[1]), np.float32)
+    sums = np.zeros((shape[0], 6, shape[1]), np.float16)
     whole, bands = np.full_like(sums, np.nan), np.full_like(sums, np.nan)
     arguments = 1, 0, 0.25, 0.7, np.inf
     frame = mosaic, shape[1], shape[0]
@@ -147,7 +147,7 @@ def test_gathering_in_place_adds_up():
     rng = np.random.default_rng()
     shape = (34, 50)
     mosaic, guide = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 1.0)
-    sums = np.zeros((shape[0], 6, shape[1]), np.float32)
+    sums = np.zeros((shape[0], 6, shape[1]), np.float16)
     arguments = (mosaic, shape[1], shape[0], *guide, 0, 0, 0.25, 1.0, np.inf, 0)
     apart = np.full_like(sums, np.nan)
     native.call("merge_gather_mosaic", *arguments, sums, apart)
@@ -160,11 +160,11 @@ def test_gathering_in_place_adds_up():
 def test_gathering_rgb(shape, shift):
     rng = np.random.default_rng()
     rgb = rng.random((*shape, 3), np.float32).ravel()
-    sums = rng.random((shape[0], 4, shape[1]), np.float32)
+    sums = rng.random((shape[0], 4, shape[1])).astype(np.float16)
     for clip in (np.inf, 0.8):
         arguments = (rgb, shape[1], shape[0], *gather_arguments(rng, shape, shift), 0.25, 0.7, clip, 0, sums)
-        fast, clear = both("merge_gather_rgb", arguments, sums.shape)
-        assert np.isclose(fast, clear, atol=1e-4).mean() > 0.98
+        fast, clear = both("merge_gather_rgb", arguments, sums.shape, np.float16)
+        assert np.isclose(fast, clear, rtol=2e-3, atol=2e-4).mean() > 0.98
         assert np.isfinite(fast).all()
 
 
@@ -175,13 +175,13 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
     frame = rng.random((*shape, 3) if kind == "rgb" else shape, np.float32).ravel()
     n_planes, red = (6, (1, 0)) if kind == "mosaic" else (4, ())
     common = frame, shape[1], shape[0], *gather_arguments(rng, shape, 5.0), *red, 0.25, 0.7, 0.9
-    whole = both(f"merge_gather_{kind}", (*common, 0, np.zeros((shape[0], n_planes, shape[1]), np.float32)),
-                 (shape[0], n_planes, shape[1]))[0]  # fmt: skip
+    whole = both(f"merge_gather_{kind}", (*common, 0, np.zeros((shape[0], n_planes, shape[1]), np.float16)),
+                 (shape[0], n_planes, shape[1]), np.float16)[0]  # fmt: skip
     cells = np.ascontiguousarray(np.argwhere(rng.random([-(-n // 16) for n in shape]) < 0.6), np.int32)
     parts = both(f"merge_gather_{kind}_cells", (*common, cells), (len(cells), 16, n_planes, 16))
     for (row, column), fast, clear in zip(cells * 16, *parts, strict=True):
         place = whole[row : row + 16, :, column : column + 16]
-        np.testing.assert_allclose(fast[: place.shape[0], :, : place.shape[2]], place, atol=1e-6)
+        np.testing.assert_allclose(fast[: place.shape[0], :, : place.shape[2]], place, rtol=1e-3, atol=1e-6)
         assert np.isclose(fast, clear, atol=1e-4)[: place.shape[0], :, : place.shape[2]].mean() > 0.9
 
 
@@ -198,7 +198,7 @@ def test_rows_of_the_guess(shape):
 def test_finishing(shape, worth):
     rng = np.random.default_rng()
     first = rng.random((shape[0] + 2, 3, shape[1] + 2), np.float32)
-    sums = rng.normal(0, 0.3, (shape[0], 6, shape[1])).astype(np.float32)
+    sums = rng.normal(0, 0.3, (shape[0], 6, shape[1])).astype(np.float16)
     sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1]))
     arguments = (sums, first, 1.9, 1.5, 0.4, 0.6, worth)
     out = (shape[0], 3, shape[1] + 2)
@@ -216,8 +216,8 @@ def test_finishing_without_samples_is_the_guess():
     first = np.random.default_rng().random((20, 3, 36), np.float32)
     out = np.full((18, 3, 36), np.nan, np.float32)
     for name, arguments in (
-        ("merge_finish_mosaic", (np.zeros((18, 6, 34), np.float32), first, 1.9, 1.5, 0.4, 0.6, 0.0)),
-        ("merge_finish_rgb", (np.zeros((18, 4, 34), np.float32), first, 0.0)),
+        ("merge_finish_mosaic", (np.zeros((18, 6, 34), np.float16), first, 1.9, 1.5, 0.4, 0.6, 0.0)),
+        ("merge_finish_rgb", (np.zeros((18, 4, 34), np.float16), first, 0.0)),
     ):
         native.call(name, *arguments, out)
         np.testing.assert_array_equal(out[:, :, 1:-1], first[1:-1, :, 1:-1])

@@ -95,10 +95,16 @@ def test_shrinkage(shape):
     cells, clear = both(shrinking, "reconstruct_noise", (rgb, balance, alpha, beta, 0.01, gain, n, 5.0), size)
     np.testing.assert_allclose(cells, clear, rtol=2e-5)
 
-    former = (0.3 + 0.2 * rng.normal(0, 1, (3, 2 * h, 2 * w))).astype(np.float32)
-    moved = (former + rng.normal(0, 0.1, former.shape)).astype(np.float32)
+    former = (0.3 + 0.02 * rng.normal(0, 1, (3, 2 * h, 2 * w))).astype(np.float32)
+    moved = (former + rng.normal(0, 0.05, former.shape)).astype(np.float32)
     arguments = moved, former, balance, 0.01, cells, spectrum.variance(), spectrum.basis(), 0.4
     fast, clear = both(shrinking, "reconstruct_shrink", arguments, former.shape)
-    # The reciprocal is approximate. What is taken away is 0.1.
+    # The reciprocal is approximate. What is taken away is ten times as much and more.
     np.testing.assert_allclose(fast, clear, atol=6e-4)
-    assert np.abs(fast - moved).mean() > 0.01
+    assert np.abs(fast - moved).mean() > 0.003
+    # Some of what the former picture did not show is beyond doubt, most is not.
+    doubting = np.full_like(clear, np.nan)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shrinking, "CERTAIN", 1e9)
+        shrinking.reconstruct_shrink(*arguments, doubting)
+    assert np.abs(doubting - clear).max() > 1e-4

@@ -18,6 +18,7 @@ USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
     "lichtbild develop IMG_2041/ -o photo.jpg",
     "lichtbild develop IMG_2041_*.dng -o photo.jpg --negative linear",
+    "lichtbild develop IMG_2041/ --explain why/",
     "lichtbild develop IMG_2041/ -o photo.jpg --quality best",
     "lichtbild develop night/ --burst 2 --json | jq -r .event",
 )
@@ -72,15 +73,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     # Seconds of work are not to be lost on a file that cannot be written.
     for path in filter(None, (picture, negative)):
         check_target(path, force=arguments.force)
+    explain = shots.explain_folder(arguments)
 
     started_s = time.monotonic()
     console.start()
     bits = arguments.bits or (16 if picture.suffix.lower().startswith(".tif") else 8)
-    photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits)
+    photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits, explain=explain)
     photo.save(picture, force=arguments.force, quality=arguments.jpeg_quality)
     console.wrote("picture", picture)
     if negative and negative != picture:
         photo.save_negative(negative, kind=arguments.negative, force=arguments.force)
         console.wrote("negative", negative)
+    if explain:
+        console.wrote(f"{explain.n_pictures} pictures that explain", explain.folder)
     console.event("done", seconds=round(time.monotonic() - started_s, 3), frames=len(burst), report=photo.report)
     return DONE

@@ -47,11 +47,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     burst = shots.read(arguments, console)
     target = arguments.output or Path(f"{burst.name}.dng")
     check_target(target, force=arguments.force)
+    explain = shots.explain_folder(arguments)
 
     started_s = time.monotonic()
     console.start()
-    frame = api.merge(burst, arguments.negative, params, progress=console.progress)
+    frame = api.merge(burst, arguments.negative, params, progress=console.progress, explain=explain)
     api.save_negative(frame, target, force=arguments.force)
     console.wrote("negative", target)
+    if explain:
+        console.wrote(f"{explain.n_pictures} pictures that explain", explain.folder)
     console.event("done", seconds=round(time.monotonic() - started_s, 3), frames=len(burst))
     return DONE

@@ -11,6 +11,7 @@ from lichtbild.cli.console import Console
 
 if TYPE_CHECKING:
     from lichtbild.core.frame import Burst
+    from lichtbild.output.explain import ExplainFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", type=int, metavar="N", help="frame whose moment is shown, counted from 1 (default automatic)"
     )
+    parser.add_argument(
+        "--explain", type=Path, metavar="DIR",
+        help="write pictures of what was found and done into DIR: motion, confidence, what was left out, noise",
+    )  # fmt: skip
+
+
+def explain_folder(arguments: argparse.Namespace) -> ExplainFolder | None:
+    """Where to explain, checked before any work; None where nobody asked."""
+    from lichtbild.output.explain import ExplainFolder
+
+    return ExplainFolder(arguments.explain, force=arguments.force) if arguments.explain else None
 
 
 def read(arguments: argparse.Namespace, console: Console) -> Burst:

@@ -95,7 +95,7 @@ def written_whole(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
         raise output_error(error, Path(path)) from error
 
 
-def write_whole(path: str | Path, pieces: Iterable[bytes], *, force: bool = False) -> None:
+def write_whole(path: str | Path, pieces: Iterable[bytes | memoryview], *, force: bool = False) -> None:
     """Write `pieces` one after the other as a whole file (see `written_whole`)."""
     with written_whole(path, force=force) as file:
         for piece in pieces:

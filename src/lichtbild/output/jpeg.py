@@ -76,10 +76,10 @@ def write_jpeg(
     xmp = picture.xmp
     if len(xmp) > _SEGMENT_BYTES - len(_XMP):
         xmp = xmp_packet(b"", provenance or {}, software)
-    pieces = [b"\xff\xd8", _segment(0xE1, _EXIF + block)]
+    pieces: list[bytes | memoryview] = [b"\xff\xd8", _segment(0xE1, _EXIF + block)]
     if len(xmp) <= _SEGMENT_BYTES - len(_XMP):
         pieces.append(_segment(0xE1, _XMP + xmp))
-    pieces += [_segment(0xE2, _ICC + b"\1\1" + picture.icc), bytes(coded[_after_jfif(coded) :])]
+    pieces += [_segment(0xE2, _ICC + b"\1\1" + picture.icc), coded[_after_jfif(coded) :]]
     write_whole(path, pieces, force=force)
 
 

@@ -35,9 +35,10 @@ class Source:
 
     def __init__(self, frame: Frame, white_balance: White, params: DemosaicParams, denoising: DenoiseParams) -> None:
         self.frame, self.white_balance, self.params, self.denoising = frame, white_balance, params, denoising
-        # Facts come from a few strips.
+        # Facts come from a few strips, and from a thumbnail.
         strips = [camera_rows(s, 0, s.shape[0], white_balance, params) for s in denoise.strips_of(frame)]
-        self.facts = denoise.analyse(strips, white_balance)
+        facts = denoise.analyse(strips, white_balance)
+        self.facts = denoise.analyse_coarse(frame, white_balance, facts, denoising)
         self._held: tuple[int, Frame] | None = None
 
     @property
@@ -50,7 +51,8 @@ class Source:
         first = max(start - denoise.HALO_PX, 0) // _DENOISE_STEP_PX * _DENOISE_STEP_PX
         last = -(-(stop + denoise.HALO_PX) // GAIN_STEP_PX) * GAIN_STEP_PX
         rows = self._camera(first, min(last, self.frame.shape[0]))
-        return denoise_rgb(rows, self.white_balance, self.denoising, self.facts, rows=(start - first, stop - first))
+        wanted = (start - first, stop - first)
+        return denoise_rgb(rows, self.white_balance, self.denoising, self.facts, rows=wanted, top=first)
 
     def bands(self) -> Iterator[Frame]:
         """All rows, from top to bottom."""

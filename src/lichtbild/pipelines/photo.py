@@ -8,8 +8,10 @@ from typing import Any
 
 from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
 from lichtbild.core.errors import RecipeError
+from lichtbild.core.explain import Observer
 from lichtbild.core.params import Params
 from lichtbild.pipelines import best, intake
+from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import AlignParams, Motion, align, pyramid
@@ -88,18 +90,22 @@ class Negative:
         return camera_rows(frame, 0, frame.shape[0], self.white_balance, self.params.demosaic)
 
 
-def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> Negative:
+def negative(
+    burst: Burst, params: PhotoParams, progress: Progress = silent, *, explain: Observer | None = None
+) -> Negative:
     """The burst as one linear frame, of the reference's moment.
 
     A single frame stays a mosaic. Of more, the reference is demosaiced and denoised as a first guess, which all frames
     then correct. Memory: two decoded frames and the accumulators, whatever the number of frames.
+    `explain` gets pictures of what was found, one by one.
     """
-    plan = intake.plan(burst, params.quad_bayer)
+    plan, reference = intake.plan(burst, params.quad_bayer)
     work = _Steps(len(burst), progress)
-    reference = intake.load(plan, plan.reference)
     work.step("read", reference.info.name)
     if len(burst) == 1:
         reference = intake.repaired(reference, DefectFacts.none(), params.defects)
+        if explain:
+            Explainer(burst, reference, plan.reference, explain).merged(reference)
         work.step("repair", "")
         joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
         return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params, joint)
@@ -113,6 +119,7 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
+    told = Explainer(burst, reference, plan.reference, explain) if explain else None
     del reference, guess
     motion: Motion | None = None
     frames: dict[int, dict[str, float | str]] = {}
@@ -124,6 +131,8 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
             work.step("merge", frame.info.name)
             continue
         trust = best.add(merger, joint, frame, motion)
+        if told:
+            told.frame(k, frame, motion, trust)
         frames[k] = {
             "shift_px": round(float((motion.hand_px**2).sum(-1).mean() ** 0.5), 2),
             "moving": round(float((motion.doubt > 1).mean()), 4),
@@ -134,6 +143,8 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     del frame, guide
     memory.release()
     merged = merger.finish()
+    if told:
+        told.merged(merged)
     report = plan.report | {
         "frames_used": round(float(merged.n_effective.mean()), 2),  # type: ignore[union-attr]
         "motion": {burst.sources[k].info.name: frames[k] for k in sorted(frames)},
@@ -143,13 +154,28 @@ def negative(burst: Burst, params: PhotoParams, progress: Progress = silent) -> 
     return Negative(merged, plan.white_balance, report, params, joint)
 
 
+def source_of(made: Negative) -> Source:
+    """The negative, whose rows are wanted denoised or, of quality best, reconstructed."""
+    denoising = _suited(made.params.denoise, made.frame)
+    parts = made.frame, made.white_balance, made.params.demosaic, denoising
+    return Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+
+
 def develop(
-    burst: Burst, params: PhotoParams, progress: Progress = silent, *, space: str = "srgb", bits: int = 8
+    burst: Burst,
+    params: PhotoParams,
+    progress: Progress = silent,
+    *,
+    space: str = "srgb",
+    bits: int = 8,
+    explain: Observer | None = None,
 ) -> tuple[Frame, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
-    made = negative(burst, params, progress)
-    parts = made.frame, made.white_balance, params.demosaic, _suited(params.denoise, made.frame)
-    source = Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+    made = negative(burst, params, progress, explain=explain)
+    source = source_of(made)
+    if explain:
+        merged = source_of(dataclasses.replace(made, burst=None))
+        explain_denoising(merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 

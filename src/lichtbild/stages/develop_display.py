@@ -11,13 +11,17 @@ import numpy.typing as npt
 from lichtbild.core import memory, native
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import ShapeError, UsageError
-from lichtbild.core.frame import GAIN_STEP_PX, Frame, sample_gain_grid
+from lichtbild.core.frame import Frame, sample_gain_grid
 from lichtbild.stages import colour, highlights, sharpen, tone, white_balance
+from lichtbild.stages.proxy import crop_proxy, make_proxy
+
+__all__ = [
+    "HALO_PX", "DevelopFacts", "DevelopParams", "Part", "analyse", "analyse_proxy", "crop_proxy", "make_proxy",
+    "render", "render_part", "render_reference", "sample_nodes", "sharpen_of",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
 
-PROXY_PX = 320
-"""Longest side of the picture the facts come from."""
 HALO_PX = sharpen.HALO_PX
 """Rows of its surroundings that a row is made from."""
 KINDS: dict[int, type[np.generic]] = {8: np.uint8, 16: np.uint16, 32: np.float32}
@@ -51,71 +55,10 @@ class DevelopFacts:
         return tuple(dict.fromkeys((*self.white.reasons, *self.colour.reasons)))
 
 
-def make_proxy(frame: Frame, longest_px: int = PROXY_PX) -> tuple[Frame, int]:
-    """Means over square cells of CAMERA_RGB, and the cell's size in px; at most `longest_px` cells along the longer
-    side. A MOSAIC's cells hold whole 2 x 2 patterns.
-
-    Of large cells four rows are read, all columns of each: a third of the memory traffic, and no light is missed that
-    matters to the whole picture.
-    """
-    frame.require(Domain.CAMERA_RGB, Domain.MOSAIC)
-    unit = 1 if frame.domain is Domain.CAMERA_RGB else 2
-    h, w = (n // unit for n in frame.shape)
-    cell = max(1, -(-max(h, w) // longest_px))
-    rows, columns = np.arange(0, h, cell), np.arange(0, w, cell)
-    offsets = np.unique(np.linspace(0, cell, min(cell, 4), endpoint=False).astype(int) + cell // 8)
-    total = np.zeros((len(rows), w, 3), np.float32)
-    for offset in offsets:
-        total += _rows_in_colour(frame, np.minimum(rows + offset, h - 1))
-    area = len(offsets) * np.diff(np.append(columns, w)).astype(np.float32)
-    pixels = np.add.reduceat(total, columns, axis=1) / area[:, None]
-    n = float(np.mean(frame.n_effective))
-    gain = None
-    if frame.gain is not None:
-        # The gain grid of the proxy, with its nodes every 16 proxy pixels.
-        step = float(GAIN_STEP_PX * cell * unit)
-        y, x = (np.arange(-(-len(cells) // GAIN_STEP_PX) + 1) * step for cells in (rows, columns))
-        gain = sample_gain_grid(frame.gain, y, x)
-    # Averaging a cell lowers the noise; half of it is kept, for what is not white in it.
-    share = n * max(1.0, len(offsets) * cell / 2)
-    return frame.replaced(pixels=pixels, domain=Domain.CAMERA_RGB, n_effective=share, gain=gain), cell * unit
-
-
-def _rows_in_colour(frame: Frame, rows: npt.NDArray[np.intp]) -> Floats:
-    """Rows of CAMERA_RGB, or pairs of rows of a MOSAIC with the mean of each colour in a 2 x 2 pattern."""
-    if frame.domain is Domain.CAMERA_RGB:
-        return np.asarray(frame.pixels[rows])
-    planes = [np.zeros((len(rows), frame.shape[1] // 2), np.float32) for _ in range(3)]
-    count = [0, 0, 0]
-    for i, colours in enumerate(frame.info.cfa.colours if frame.info.cfa is not None else ((0, 1), (1, 2))):
-        line = frame.pixels[2 * rows + i, : frame.shape[1] // 2 * 2]
-        for j, k in enumerate(colours):
-            planes[k] += line[:, j::2]
-            count[k] += 1
-    return np.stack([plane / max(n, 1) for plane, n in zip(planes, count, strict=True)], 2)
-
-
 def analyse(frame: Frame, params: DevelopParams | None = None) -> DevelopFacts:
     """Facts of a whole CAMERA_RGB picture; use them for its preview and crops too. Cost O(H W) once over, and 0.1 s."""
     frame.require(Domain.CAMERA_RGB)
     return analyse_proxy(*make_proxy(frame), frame.shape, params, n_effective=float(np.mean(frame.n_effective)))
-
-
-def crop_proxy(proxy: Frame, cell_px: int, crop: tuple[int, int, int, int]) -> Frame:
-    """The part of a proxy that shows `crop` (top, left, height, width in px of the picture), in cells counted from its
-    corner: for facts of what is shown."""
-    counts = [-(-n // cell_px) for n in crop[2:]]
-    y, x = (np.arange(n) + at / cell_px for n, at in zip(counts, crop[:2], strict=True))
-    # `sample_gain_grid` has its nodes every 16 px.
-    pixels = sample_gain_grid(np.asarray(proxy.pixels), GAIN_STEP_PX * y, GAIN_STEP_PX * x)
-    gain = proxy.gain
-    if gain is not None:
-        at = (
-            GAIN_STEP_PX * np.arange(-(-n // GAIN_STEP_PX) + 1) + first / cell_px
-            for n, first in zip(counts, crop[:2], strict=True)
-        )
-        gain = sample_gain_grid(gain, *at)
-    return proxy.replaced(pixels=pixels, gain=gain)
 
 
 def analyse_proxy(
@@ -297,19 +240,20 @@ def render_part(
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)
     nodes = np.ascontiguousarray(np.concatenate([facts.tone.model, facts.highlights.surround], 2), np.float32)
     start, end = (facts.highlights.start, facts.highlights.end) if params.highlights.reconstruct else (1e9, 2e9)
+    inverse_clip = highlights.inverse_clip_nodes(frame)
     step_y, step_x = (place[2 + k] / part.crop[2 + k] / facts.cell_px for k in (0, 1))
     inside = max(-above, 0), min(height - above, frame.shape[0])
     native.call(
         {8: "develop_u8", 16: "develop_u16", 32: "develop_f32"}[bits],
         np.ascontiguousarray(frame.pixels, np.float32),
-        highlights.inverse_clip_nodes(frame),
+        inverse_clip,
         sharpen.noise_nodes(frame, sharpen_facts),
         sharpen.counts(frame),
         nodes,
         np.asarray(1 / np.asarray(facts.white.neutral), np.float32),
         tone.matrices(facts.colour.matrix, space),
-        facts.tone.lut,
-        tone.reference.gamut_chroma(space),
+        tone.curve.steps(facts.tone.lut),
+        tone.reference.gamut_cells(space),
         sharpen_facts.taps,
         left,
         inside[0],
@@ -320,6 +264,7 @@ def render_part(
         step_x,
         place[0] / facts.cell_px + 0.5 * step_y - 0.5,
         step_y,
+        start / float(inverse_clip.max()),
         start,
         end,
         sharpen_params.amount,

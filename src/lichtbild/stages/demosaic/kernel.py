@@ -3,7 +3,7 @@
 import halide as hl
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
-xo, yo, xi, yi = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi")
+xo, yo, xi, yi, strip = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "strip"))
 
 LOW_PASS = [w / 24 for w in (1, 3, 5, 6, 5, 3, 1)]
 BOX = [1 / 7] * 7
@@ -17,11 +17,10 @@ def f32(value):
 
 def along(a, weights, step, axis):
     """Symmetric weighted sum over neighbours `step` px apart; equal weights are summed before they are multiplied."""
-    half = len(weights) // 2
-    dx, dy = (step, 0) if axis == 1 else (0, step)
     groups = {}
     for k, w in enumerate(weights):
-        term = a[x + (k - half) * dx, y + (k - half) * dy]
+        away = k * step - (len(weights) - 1) * step // 2
+        term = a[x + away, y] if axis == 1 else a[x, y + away]
         groups[w] = groups[w] + term if w in groups else term
     total = None
     for w, group in groups.items():
@@ -47,11 +46,13 @@ def green_minus_colour(step, t, sign, axis, prior):
     """Green minus the line's other colour along one axis (reference.green_minus_colour)."""
     n = "v" if axis == 0 else "h"
     across = 1 - axis
-    other = step("other_" + n, along(t, [0.5, 0.0, 0.5], 1, axis))
+    other = hl.Func("other_" + n)
+    other[x, y] = along(t, [0.5, 0.5], 2, axis)
     own_curve = hl.Func("own_curve_" + n)
     own_curve[x, y] = along(t, [-0.25, 0.5, -0.25], 2, axis)
     other_curve = hl.Func("other_curve_" + n)
-    other_curve[x, y] = along(other, [-0.25, 0.5, -0.25], 2, axis)
+    # Of the means of the neighbours to both sides, two pixels apart.
+    other_curve[x, y] = along(t, [-0.125, 0.125, 0.125, -0.125], 2, axis)
     shared = step("shared_" + n, own_curve[x, y] * other_curve[x, y])
     power = step("power_" + n, own_curve[x, y] * own_curve[x, y])
     # Sums across the vector's direction first: they cost plain loads.
@@ -118,20 +119,23 @@ class Demosaic:
         step = Steps()
         root = hl.sqrt(g.offset)
         is_red_row = (y + g.red_row) % 2 == 0
-        is_red_column = (x + g.red_column) % 2 == 0
-        is_coloured = (x + y + g.red_row + g.red_column) % 2 == 0
+        # Read from memory: a remainder in the expression would have the compiler deal out every vector by parity.
+        side = hl.Func("side")
+        side[x] = hl.select((x + g.red_column) % 2 == 0, f32(1), f32(-1))
+        # -1 at red and blue.
+        sign = side[x] * hl.select(is_red_row, f32(-1), f32(1))
+        is_coloured = sign < 0
         wb = [g.white_balance[k] for k in range(3)]
 
         whole = hl.BoundaryConditions.mirror_interior(g.mosaic)
         even = hl.select(is_red_row, wb[0], wb[1])
         odd = hl.select(is_red_row, wb[1], wb[2])
-        value = whole[x, y] * hl.select(is_red_column, even, odd)
+        value = whole[x, y] * hl.select(side[x] > 0, even, odd)
         t = step(
             "t",
             hl.select(value > 0, hl.sqrt(hl.max(value, f32(0)) + g.offset), root + value * (f32(0.5) / root)),
         )
 
-        sign = hl.select(is_coloured, f32(-1), f32(1))
         d_h, error_h = green_minus_colour(step, t, sign, 1, g.prior[0])
         d_v, error_v = green_minus_colour(step, t, sign, 0, g.prior[0])
         d = (d_h * error_v + d_v * error_h) / (error_h + error_v)
@@ -170,7 +174,7 @@ class Demosaic:
 
         def light(value, k):
             straight = (value - root) * (2 * root)
-            return hl.select(value > root, value * value - g.offset, straight) / wb[k]
+            return hl.select(value > root, value * value - g.offset, straight) * (f32(1) / wb[k])
 
         picture = hl.Func("picture")
         picture[c, x, y] = hl.select(c == 0, light(red, 0), hl.select(c == 1, light(green[x, y], 1), light(blue, 2)))
@@ -185,14 +189,15 @@ class Demosaic:
         g.out.output_buffer().dim(1).set_stride(3)
         height, width = g.out.output_buffer().dim(2).extent(), g.out.output_buffer().dim(1).extent()
         shift = hl.TailStrategy.ShiftInwards
-        g.out.split(y, yo, yi, hl.min(128, height), shift).split(x, xo, xi, hl.min(256, width), shift)
-        g.out.reorder(c, xi, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).parallel(yo)
+        g.out.split(y, yo, yi, hl.min(256, height), shift).split(x, xo, xi, hl.min(256, width), shift)
+        g.out.reorder(c, xi, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).fuse(xo, yo, strip).parallel(strip)
         for func in step.stored:
-            func.store_at(g.out, xo).compute_at(g.out, yi).vectorize(x, vector)
+            func.store_at(g.out, strip).compute_at(g.out, yi).vectorize(x, vector)
             # Halide folds the others by itself.
-            rows = {"t": 32, "green": 16}
+            rows = {"t": 32, "green": 16, "d_h": 16, "mean_h": 16, "smooth_v": 16, "slope": 8, "across": 8}
             if func.name() in rows:
                 func.fold_storage(y, rows[func.name()])
+        side.compute_at(g.out, strip).vectorize(x, vector)
 
 
 if __name__ == "__main__":

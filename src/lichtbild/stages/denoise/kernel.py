@@ -9,8 +9,8 @@ from halide_blocks import TINY, Shrinkage, f32, pick, total
 from halide_common import gain_at
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
-u, j, b, r = hl.Var("u"), hl.Var("j"), hl.Var("b"), hl.Var("r")
-xo, yo, xi, yi, yb, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr"))
+u, j, b, r, k = hl.Var("u"), hl.Var("j"), hl.Var("b"), hl.Var("r"), hl.Var("k")
+xo, yo, xi, yi, yb, yr, strip = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yb", "yr", "strip"))
 
 
 def picture_bounds(rgb):
@@ -128,6 +128,50 @@ class DenoisePrepare:
         g.half.split(y, yo, yi, 32, guard).reorder(x, c, yi, yo).parallel(yo)
         g.half.vectorize(x, vector, guard).never_partition_all()
         above.compute_at(g.half, yi).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
+
+
+@hl.generator(name="denoise_thumbnail")
+class DenoiseThumbnail:
+    """Bayer mosaic float32 [H, W], parities of red, white balance, offset -> parts at an eighth of the size
+    [3, ceil(H/8), ceil(W/8)], from the mean root of each colour's pixels."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    balance = hl.InputBuffer(hl.Float(32), 1)
+    offset = hl.InputScalar(hl.Float(32))
+    small = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        root = hl.sqrt(g.offset)
+        # Place in the cell of 2x2 px: column c, row k. Beyond the border stands the last pixel of the same place.
+        width, height = (g.mosaic.dim(n).extent() for n in (0, 1))
+        is_red_column, is_red_row = c == g.red_column, k == g.red_row
+        green, blue = g.balance[1], g.balance[2]
+        factor = hl.select(
+            is_red_row, hl.select(is_red_column, g.balance[0], green), hl.select(is_red_column, green, blue)
+        )
+        columns = hl.Func("columns")
+        across = hl.max(hl.min(hl.likely(2 * x + c), width - 1 - (width - 1 - c) % 2), 0)
+        values = [g.mosaic[across, hl.min(8 * y + 2 * n + k, height - 1 - (height - 1 - k) % 2)] for n in range(4)]
+        columns[x, y, c, k] = total(to_root(value * factor, g.offset, root) for value in values)
+        sums = hl.Func("sums")
+        sums[x, y, c, k] = total(columns[4 * x + n, y, c, k] for n in range(4))
+        places = [hl.f32(sums[x, y, n % 2, n // 2]) for n in range(4)]
+        place = g.red_column + 2 * g.red_row
+        red, blue = pick(places, place), pick(places[::-1], place)
+        greens = total(places) - red - blue
+        q = parts_of([red * f32(1 / 16), greens * f32(1 / 32), blue * f32(1 / 16)])
+        g.small[x, y, c] = pick(q, c)
+
+        vector = self.natural_vector_size(hl.Float(32))
+        g.small.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 8, hl.TailStrategy.GuardWithIf)
+        g.small.vectorize(x, vector, hl.TailStrategy.GuardWithIf).never_partition_all()
+        for func in (sums, columns):
+            func.compute_at(g.small, y).bound(c, 0, 2).bound(k, 0, 2).unroll(c).unroll(k).reorder(c, k, x, y)
+            func.vectorize(x, vector)
+        sums.never_partition_all()
 
 
 @hl.generator(name="denoise_cells")
@@ -314,14 +358,14 @@ class DenoiseFinest:
 
         guard = hl.TailStrategy.GuardWithIf
         strips(g.out, 1, 2)
-        g.out.reorder(c, xi, yr, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).parallel(yo)
-        shrink.schedule(g.out, xo, yi, vector)
+        g.out.reorder(c, xi, yr, yi, xo, yo).vectorize(xi, vector, guard).unroll(c).fuse(xo, yo, strip).parallel(strip)
+        shrink.schedule(g.out, strip, yi, vector)
         shrink.dealt_in.bound(c, 0, 3).unroll(c).never_partition_all()
         # Pixels are read in their order, and dealt out from the first-level cache.
         roots.compute_at(shrink.dealt_in, r).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, vector)
-        cells.compute_at(g.out, xo).vectorize(x, vector)
-        coarse.compute_at(g.out, xo).vectorize(x, vector)
-        slide((change, wide), vector, g.out, xo, yi)
+        cells.compute_at(g.out, strip).vectorize(x, vector)
+        coarse.compute_at(g.out, strip).vectorize(x, vector)
+        slide((change, wide), vector, g.out, strip, yi)
         for func in (result, added, final):
             func.never_partition_all()
         for func in (result, final):

@@ -83,6 +83,22 @@ def raised(dealt: Floats, rim: int, coarse: Floats, height: int, width: int) -> 
     return np.asarray(whole[rim - 2 : rim - 2 + height, rim - 2 : rim - 2 + width])
 
 
+def denoise_thumbnail(
+    mosaic: Floats, red_row: int, red_column: int, balance: Floats, offset: float, small: Floats
+) -> None:
+    """Parts at an eighth of the size from a mosaic; arguments as of the kernel."""
+    rows, columns = small.shape[1:]
+
+    def mean(row: int, column: int, factor: float) -> Floats:
+        plane = to_root(mosaic[row::2, column::2] * factor, offset)
+        plane = np.pad(plane, ((0, 4 * rows - plane.shape[0]), (0, 4 * columns - plane.shape[1])), "edge")
+        return np.asarray(plane.reshape(rows, 4, columns, 4).mean((1, 3)))
+
+    greens = [mean(red_row, 1 - red_column, balance[1]), mean(1 - red_row, red_column, balance[1])]
+    red, blue = mean(red_row, red_column, balance[0]), mean(1 - red_row, 1 - red_column, balance[2])
+    small[...] = np.moveaxis(np.stack([red, (greens[0] + greens[1]) / 2, blue], 2) @ PARTS.T, 2, 0)
+
+
 def denoise_frames(n_frames: Floats, usual: float, limit: float, out: Floats) -> None:
     """1 / frames in cells, the more where it is above the usual; arguments as of the kernel."""
     height, width = n_frames.shape

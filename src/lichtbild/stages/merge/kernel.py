@@ -145,7 +145,8 @@ def gather_rows(g, of_frame, n_planes):
     landing = Landing(g, xo, y + g.top, g.trust[(xo * LANES + xi) // 2, y // 2])
     total = hl.Func("total")
     total[xi, xo, y] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, xo * LANES, y, landing))))
-    g.out[x, c, y] = g.sums[x, c, y] + chosen([total[x % LANES, x // LANES, y][k] for k in range(n_planes)])
+    added = chosen([total[x % LANES, x // LANES, y][k] for k in range(n_planes)])
+    g.out[x, c, y] = hl.cast(hl.Float(16), hl.f32(g.sums[x, c, y]) + added)
 
     for k in range(3):
         g.out.output_buffer().dim(k).set_min(0)
@@ -192,7 +193,7 @@ class Gather:
 @hl.generator(name="merge_gather_mosaic")
 class GatherMosaic(Gather):
     """Add one frame to a band of rows: trust and first guess are the band's, `top` the row of the picture where it
-    begins (a multiple of 16), red_row and red_column where the mosaic has red; sums float32 [h, 6, W] (weight x
+    begins (a multiple of 16), red_row and red_column where the mosaic has red; sums float16 [h, 6, W] (weight x
     difference from the first guess at the very place of the sample, of R, G, B, then weights) -> sums, may be the same
     array."""
 
@@ -202,8 +203,8 @@ class GatherMosaic(Gather):
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
     top = hl.InputScalar(hl.Int(32))
-    sums = hl.InputBuffer(hl.Float(32), 3)
-    out = hl.OutputBuffer(hl.Float(32), 3)
+    sums = hl.InputBuffer(hl.Float(16), 3)
+    out = hl.OutputBuffer(hl.Float(16), 3)
 
     def generate(self):
         gather_rows(self, of_mosaic, 6)
@@ -211,14 +212,14 @@ class GatherMosaic(Gather):
 
 @hl.generator(name="merge_gather_rgb")
 class GatherRgb(Gather):
-    """As GatherMosaic for rgb and sums float32 [h, 4, W] (R, G, B, weight)."""
+    """As GatherMosaic for rgb and sums float16 [h, 4, W] (R, G, B, weight)."""
 
     falloff = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
     top = hl.InputScalar(hl.Int(32))
-    sums = hl.InputBuffer(hl.Float(32), 3)
-    out = hl.OutputBuffer(hl.Float(32), 3)
+    sums = hl.InputBuffer(hl.Float(16), 3)
+    out = hl.OutputBuffer(hl.Float(16), 3)
 
     def generate(self):
         gather_rows(self, of_rgb, 4)
@@ -277,10 +278,10 @@ class GuessRows:
 
 @hl.generator(name="merge_finish_rgb")
 class FinishRgb:
-    """sums float32 [H, 4, W], first guess float32 [H + 2, 3, W + 2], frames that the guess is worth -> the guess
+    """sums float16 [H, 4, W], first guess float32 [H + 2, 3, W + 2], frames that the guess is worth -> the guess
     corrected, float32 [H, 3, W + 2], pixel 0 in column 1; may be rows 1 to H of the guess itself."""
 
-    sums = hl.InputBuffer(hl.Float(32), 3)
+    sums = hl.InputBuffer(hl.Float(16), 3)
     first = hl.InputBuffer(hl.Float(32), 3)
     worth = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -288,7 +289,7 @@ class FinishRgb:
     def generate(self):
         g = self
         column = hl.clamp(x - 1, 0, g.sums.dim(0).extent() - 1)
-        at = [g.sums[column, k, y] for k in range(4)]
+        at = [hl.f32(g.sums[column, k, y]) for k in range(4)]
         added = [at[k] / (at[3] + g.worth + hl.f32(1e-12)) for k in range(3)]
         g.out[x, c, y] = g.first[x, c, y + 1] + hl.select(c == 0, added[0], c == 1, added[1], added[2])
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32, GUARD).vectorize(x, LANES, GUARD)
@@ -296,7 +297,7 @@ class FinishRgb:
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float32 [H, 6, W], first guess float32 [H + 2, 3, W + 2], white balance of R and B (G is 1), trust in
+    """sums float16 [H, 6, W], first guess float32 [H + 2, 3, W + 2], white balance of R and B (G is 1), trust in
     their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> the guess
     corrected, as FinishRgb.
 
@@ -304,7 +305,7 @@ class FinishMosaic:
     blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken
     out."""
 
-    sums = hl.InputBuffer(hl.Float(32), 3)
+    sums = hl.InputBuffer(hl.Float(16), 3)
     first = hl.InputBuffer(hl.Float(32), 3)
     wb_red = hl.InputScalar(hl.Float(32))
     wb_blue = hl.InputScalar(hl.Float(32))
@@ -317,7 +318,8 @@ class FinishMosaic:
         g = self
         w, h = g.sums.dim(0).extent(), g.sums.dim(2).extent()
         bounds = [(hl.i32(0), w), (hl.Expr(), hl.Expr()), (hl.i32(0), h)]
-        sums = hl.BoundaryConditions.mirror_image(g.sums, bounds)
+        near, sums = hl.BoundaryConditions.mirror_image(g.sums, bounds), hl.Func("sums")
+        sums[x, c, y] = hl.f32(near[x, c, y])
         kernel = [0.0222, 0.2282, 0.4992, 0.2282, 0.0222]  # Gaussian, sigma 0.8 px, over 5 samples
         rows, blurred = hl.Func("rows"), hl.Func("blurred")
         rows[x, c, y] = sum(hl.f32(k) * sums[x, c, y + i - 2] for i, k in enumerate(kernel))

@@ -240,7 +240,8 @@ def merge_guess(rgb: Floats, top: int, out: Floats) -> None:
 
 def merge_finish_rgb(sums: Floats, first: Floats, worth: float, out: Floats) -> None:
     """First guess plus mean difference, the guess counting as `worth` frames: [H, 4, W] to [H, 3, W + 2]."""
-    _corrected(first, sums[:, :3].astype(np.float64) / (sums[:, 3:] + worth + 1e-12), out)
+    exact = sums.astype(np.float64)
+    _corrected(first, exact[:, :3] / (exact[:, 3:] + worth + 1e-12), out)
 
 
 def _corrected(first: Floats, added: Floats, out: Floats) -> None:

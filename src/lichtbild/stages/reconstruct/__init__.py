@@ -28,7 +28,7 @@ class ReconstructParams(Params):
 
     joint: bool = param(False, "explain all samples of a burst by one picture, instead of one pass over them")
     scale: int = param(1, "pixels along each axis for one of the sensor; 2 explains all samples too", low=1, high=2)
-    steps: int = param(2, "times that all samples are compared with the picture", low=1, high=8)
+    steps: int = param(0, "times that all samples are asked; 0: twice, for double size three times", low=0, high=8)
     strength: float = param(1.0, "noise that is removed", unit="of the noise model", low=0.0, high=2.0)
 
 
@@ -100,9 +100,14 @@ class Reconstruction:
         return len(self._facts) == len(self._frames)
 
     @property
+    def n_steps(self) -> int:
+        """Times that all samples are asked."""
+        return self.params.steps or (2 if self.params.scale == 1 else 3)
+
+    @property
     def halo_px(self) -> int:
         """Rows beyond a band that its start must show."""
-        return -(-REACH_PX * self.params.steps // GAIN_STEP_PX) * GAIN_STEP_PX
+        return -(-REACH_PX * self.n_steps // GAIN_STEP_PX) * GAIN_STEP_PX
 
     def picture(self, start: Frame, row: int = 0, rows: tuple[int, int] | None = None, scale: int = 1) -> Frame:
         """The picture, or a band of it.
@@ -157,7 +162,7 @@ class Reconstruction:
         moved, fine = moved.reshape(pixels), fine.reshape(pixels)
         call("reconstruct_start", np.ascontiguousarray(start.pixels), self.balance, fine)
         shrinkage = Shrinkage.of(start, self.noise, self.balance, self.params.strength)
-        for _ in range(self.params.steps):
+        for _ in range(self.n_steps):
             sums = spare.reshape(corners)
             call("reconstruct_residual", *place, self.balance, fine, sums)
             call("reconstruct_moved", fine, sums, count, START_FRAMES / 16, moved)

@@ -8,6 +8,7 @@ between fine pixels C and C + 1; corner 2 p is pixel p itself. What belongs to c
 """
 
 import halide as hl
+from halide_common import off_centre, tile_cells
 
 x, y, c, k = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("k")
 xo, yo, xi, yi, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yr"))
@@ -38,20 +39,12 @@ def pick(values, index):
 # ------------------------------------------------------------------------------------------------ where samples lie
 
 
-def displacement(field, frame, row, component):
-    """Bilinear value of a motion field (component, column, row, frame) of 32 px tiles at the centre of px (x, row).
-    Tiles' columns are the same for a vector of 16 lanes that starts at a multiple of 16."""
-    tw, th = field.dim(1).extent(), field.dim(2).extent()
-    left = (x // 16 + 1) // 2 - 1
-    fx = (hl.f32(x) + f32(0.5)) / TILE_PX - f32(0.5) - hl.f32(left)
-    v = (hl.f32(row) + f32(0.5)) / TILE_PX - f32(0.5)
-    top = hl.i32(hl.floor(v))
-    fy = v - hl.f32(top)
-    columns = [hl.clamp(left + i, 0, tw - 1) for i in (0, 1)]
-    rows = [hl.clamp(top + i, 0, th - 1) for i in (0, 1)]
-    at = [field[component, col, rows[0], frame] * (1 - fy) + field[component, col, rows[1], frame] * fy
-          for col in columns]  # fmt: skip
-    return at[0] + (at[1] - at[0]) * fx
+def displacement(cells, frame, row, component):
+    """Value of a motion field's cells at the centre of px (x, row): one cell for a vector that starts at a multiple of
+    16 px."""
+    t = [cells[component, x // LANES, row // LANES, frame][i] for i in range(4)]
+    u, v = off_centre(x, TILE_PX), off_centre(row, TILE_PX)
+    return t[0] + v * t[2] + u * (t[1] + v * t[3])
 
 
 def five_taps(offset):
@@ -80,8 +73,9 @@ class Samples:
         block = [hl.clamp(v // 2, 0, packed.dim(i).extent() - 1) for i, v in enumerate((x, row))]
         mark = packed[block[0], block[1], k]
         is_own = (mark & hl.u8(1)) != 0
-        py, px = (hl.f32(at) + hl.select(is_own, displacement(g.local, k, row, i), displacement(g.hand, k, row, i))
-                  for i, at in enumerate((row, x)))  # fmt: skip
+        self.cells = [tile_cells(field, name, k) for field, name in ((g.hand, "by_hand"), (g.local, "by_own"))]
+        hand, own = ([displacement(cells, k, row, i) for i in (0, 1)] for cells in self.cells)
+        py, px = (hl.f32(at) + hl.select(is_own, own[i], hand[i]) for i, at in enumerate((row, x)))
         ny, nx = hl.floor(py + f32(0.5)), hl.floor(px + f32(0.5))
         iy, ix = hl.i32(ny), hl.i32(nx)
         inside = (iy >= 0) & (iy < h) & (ix >= 0) & (ix < w)
@@ -125,6 +119,8 @@ def spread(values, samples, r, g):
     g.out.unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)
     acc.compute_at(g.out, xo).vectorize(x, LANES)
     acc.update(0).reorder(x, y, r.x).vectorize(x, LANES)
+    for func in samples.cells:
+        func.compute_at(acc, r.x).never_partition_all()
     for func in (values, samples.place, samples.kx, samples.ky):
         func.store_at(acc, r.x).compute_at(acc, y).align_bounds(x, LANES).vectorize(x, LANES)
     for func in (g.out, acc, values, samples.kx, samples.ky, samples.place):

@@ -12,6 +12,7 @@ Numbers = npt.NDArray[np.integer]
 
 NO_SAMPLE = -32768
 TILE_PX = 32
+NEAR_PX = 2.5
 QUARTER = np.array([0.00738, -0.06800, 0.27101, 0.89277, -0.13327, 0.03011])
 
 
@@ -28,16 +29,21 @@ def reconstruct_marks(trust: Numbers, out: Numbers) -> None:
 
 
 def _displacement(field: Floats, y: Any, x: Any) -> Floats:
-    """Bilinear displacement [2, h, w] of a field [th, tw, 2] of 32 px tiles at pixel centres."""
-    th, tw = field.shape[:2]
-    v, u = (y + 0.5) / TILE_PX - 0.5, (x + 0.5) / TILE_PX - 0.5
-    i, j = np.floor(v).astype(int), np.floor(u).astype(int)
-    fy, fx = (v - i)[..., None], (u - j)[..., None]
-    i0, i1 = (np.clip(i + n, 0, th - 1) for n in (0, 1))
-    j0, j1 = (np.clip(j + n, 0, tw - 1) for n in (0, 1))
+    """Displacement [2, h, w] of a field [th, tw, 2] of 32 px tiles at pixel centres: bilinear to the neighbours on the
+    pixel's side, but for those that move by other than 2.5 px: they are something else."""
     exact = field.astype(np.float64)
-    top, bottom = (exact[row, j0] * (1 - fx) + exact[row, j1] * fx for row in (i0, i1))
-    return np.moveaxis(top * (1 - fy) + bottom * fy, 2, 0)
+    i, j = y // TILE_PX, x // TILE_PX
+    v, u = (np.abs((k % TILE_PX + 0.5) / TILE_PX - 0.5)[..., None] for k in (y, x))
+    di, dj = (np.where(k % TILE_PX < TILE_PX // 2, -1, 1) for k in (y, x))
+    here = exact[i, j]
+
+    def near(row: Any, column: Any) -> Floats:
+        value = exact[np.clip(row, 0, len(exact) - 1), np.clip(column, 0, exact.shape[1] - 1)]
+        return np.asarray(np.where(np.abs(value - here) < NEAR_PX, value, here))
+
+    top = here * (1 - u) + near(i, j + dj) * u
+    bottom = near(i + di, j) * (1 - u) + near(i + di, j + dj) * u
+    return np.moveaxis(top * (1 - v) + bottom * v, 2, 0)
 
 
 def keys(distance: Floats) -> Floats:

@@ -9,13 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.domain import Domain
+from lichtbild.core.exposure import Exposure
 from lichtbild.core.frame import Frame
 from lichtbild.core.params import Params, param
-from lichtbild.stages.tone import reference
+from lichtbild.stages.tone import curve, reference
 from lichtbild.stages.tone.curve import MID_GREY, filmic, table
 from lichtbild.stages.tone.local import as_linear_model, local_laplacian
 
-VERSION = 1
+VERSION = 2
+METERED_GREY_EV = -2.98
+"""Stops from saturation to what a meter takes for the middle (ISO 12232: 12.7 %)."""
+DIM_EV100 = 7.0
+"""Light of the key (as exposure value) below which a scene is shown darker: a room in the evening."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,7 +69,19 @@ class ToneFacts:
     identity: bool
 
 
-def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
+def exposure_ev100(exposure: Exposure) -> float | None:
+    """Exposure value at ISO 100, log2(N^2 / t x 100 / ISO); None where a part of it is not told.
+
+    Daylight is metered at 12 to 15, a lit room at 5 to 8, a street at night at 2 to 4.
+    """
+    time, iso, f_number = exposure.time_s, exposure.iso, exposure.f_number
+    if not time or not iso or not f_number or min(time, iso, f_number) <= 0:
+        return None
+    value = float(np.log2(f_number * f_number / time * 100 / iso))
+    return value if -15 < value < 25 else None
+
+
+def scene_exposure_ev(log2_y: Floats, camera_ev: float, ev100: float | None = None) -> float:
     """Stops that bring the scene's key to mid grey.
 
     Parameters
@@ -73,22 +90,31 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float) -> float:
         Log luminance [h, w] after local tone.
     camera_ev
         Exposure the camera meant; the result stays within it by some stops.
+    ev100
+        Exposure value the frame was taken with (see `exposure_ev100`), by which the scene's light is known.
 
     Notes
     -----
     The key is the mean in stops, where cells far above count less. Where most of the picture is much darker than its
-    brightest parts (a night), the target is darker, after Reinhard's key estimate (2002).
+    brightest parts (a night), the target is darker, after Reinhard's key estimate (2002). So it is where there was
+    little light: what the eye saw as dark is shown darker, by 0.3 stops for each stop of light (near the key function
+    of Krawczyk, Myszkowski & Seidel 2005), and lifted less above what the camera chose.
     """
     low, middle, bright, high, top = np.percentile(log2_y, (2, 50, 95, 98, 99.9))
     mean = float(np.mean(np.clip(log2_y, middle - 4, middle + 3)))
     skew = float(np.clip((2 * mean - low - high) / max(high - low, 2.0), -1, 1))
     # A few lights far above all the rest tell of a night, which should not become a day.
     night = min(0.35 * max(float(top - bright) - 2.0, 0.0), 1.0)
+    lift = 4.0
+    if ev100 is not None:
+        key_ev100 = ev100 + mean - METERED_GREY_EV
+        night = max(night, float(np.clip(0.3 * (DIM_EV100 - key_ev100), 0.0, 1.5)))
+        lift = float(np.interp(key_ev100, (1.0, 4.0, 9.0), (2.5, 3.0, 4.0)))
     wanted = np.log2(MID_GREY) + 0.15 + 0.9 * skew - night - mean
     # The brightest twentieth should stay within 2.2 stops above mid grey; beyond, it and the rest share the loss.
     limit = np.log2(MID_GREY) + 2.2 - float(bright)
     wanted = min(wanted, limit + 0.3 * max(wanted - limit, 0.0))
-    return float(np.clip(camera_ev + 0.85 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + 4.0))
+    return float(np.clip(camera_ev + 0.85 * (wanted - camera_ev), camera_ev - 2.5, camera_ev + lift))
 
 
 def analyse(
@@ -132,7 +158,9 @@ def analyse(
     keep_share = 1.0 - min(params.local * np.clip((spread - 3.5) / 8.0, 0.08, 0.55), 0.85)
     shaped = local_laplacian(log2_y, 1.2, keep_share, keep_share) if params.local > 0 else log2_y
     base_ev = info.baseline_exposure_ev + 0.7 if camera_ev is None else camera_ev
-    exposure = scene_exposure_ev(shaped, base_ev) if params.auto_exposure else base_ev
+    ev100 = exposure_ev100(info.exposure)
+    ev100 = None if ev100 is None else ev100 + info.baseline_exposure_ev
+    exposure = scene_exposure_ev(shaped, base_ev, ev100) if params.auto_exposure else base_ev
     stops = shaped + np.float32(exposure - np.log2(MID_GREY))
     shaped = shaped + np.float32(1.2 * params.shadows) * _bump(stops, -3.0)
     shaped = shaped + np.float32(1.2 * params.highlights) * _bump(stops, 2.5)
@@ -168,4 +196,4 @@ def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
     return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
 
 
-__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "filmic", "matrices", "scene_exposure_ev"]
+__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "curve", "filmic", "matrices", "scene_exposure_ev"]

@@ -64,3 +64,10 @@ def look_up(lut: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> npt.NDA
     low = np.minimum(place >> LUT_STEP_BITS, LUT_SIZE - 2)
     share = (place - (low << LUT_STEP_BITS)).astype(np.float32) * np.float32(2.0**-LUT_STEP_BITS)
     return np.asarray(np.copysign(lut[low] + share * (lut[low + 1] - lut[low]), x), np.float32)
+
+
+def steps(lut: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """The table for the kernel, [LUT_SIZE - 1]: the bits of every entry, and above them those of what the next is
+    more."""
+    pairs = np.stack([lut[:-1], np.diff(lut)], 1).astype(np.float32).view(np.uint32).astype(np.uint64)
+    return np.asarray(pairs[:, 0] | pairs[:, 1] << np.uint64(32), np.uint64)

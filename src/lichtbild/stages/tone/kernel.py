@@ -7,10 +7,11 @@ reasons are those of the stages' `reference.py`; the names are the same.
 
 import halide as hl
 
-x, y, c, i, j = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("i"), hl.Var("j")
+x, y, c, t, i, j = (hl.Var(n) for n in ("x", "y", "c", "t", "i", "j"))  # i: column in the tile t of a row
 LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
 GAMUT_LIGHTNESS, GAMUT_HUES, SOFT_FROM = 65, 257, 0.75
 NOISE_GATE, OVERSHOOT = 4.0, 0.15
+GAMUT_TOP = 0.5
 AGREEMENT, MOST, FADE_FROM = 10.0, 1.5, 0.6
 GAIN_STEP_PX = 16
 TILE_X, TILE_Y, LANES = 512, 96, 16
@@ -28,13 +29,13 @@ class Registers:
 
     def __call__(self, value):
         func = hl.Func(f"kept{len(self.funcs)}")
-        func[x, y] = value
+        func[i, t, y] = value
         self.funcs.append(func)
-        return func[x, y]
+        return func[i, t, y]
 
-    def computed_at(self, consumer, var):
+    def computed_at(self, stage):
         for func in self.funcs:
-            func.compute_at(consumer, var).vectorize(x, LANES)
+            func.compute_at(*stage).vectorize(i, LANES)
 
 
 def smoothstep(low, high, v):
@@ -57,29 +58,34 @@ def multiply(matrix, k, v):
 
 
 def lerp_nodes(name, grid, planes, place_x, place_y):
-    """Bilinear samples of a grid [h, w, C]: rows of nodes are widened to pixels once, then mixed two by two."""
+    """Bilinear samples of a grid [h, w, C] as a function of the column: rows of nodes are widened to pixels once, then
+    mixed two by two."""
     n_x, n_y = grid.dim(1).extent(), grid.dim(2).extent()
     u = hl.clamp(place_x, f(0), f(n_x - 1))
     left = hl.clamp(hl.i32(u), 0, hl.max(n_x - 2, 0))
     right = hl.min(left + 1, n_x - 1)
     wide = hl.Func(name + "_wide")
-    wide[x, c, j] = grid[c, left, j] + (u - f(left)) * (grid[c, right, j] - grid[c, left, j])
+    wide[i, t, c, j] = grid[c, left, j] + (u - f(left)) * (grid[c, right, j] - grid[c, left, j])
     v = hl.clamp(place_y, f(0), f(n_y - 1))
     low = hl.clamp(hl.i32(v), 0, hl.max(n_y - 2, 0))
     share = v - f(low)
     high = hl.min(low + 1, n_y - 1)
-    return wide, [wide[x, k, low] + share * (wide[x, k, high] - wide[x, k, low]) for k in planes]
+
+    def at(column):
+        return [wide[column, t, k, low] + share * (wide[column, t, k, high] - wide[column, t, k, low]) for k in planes]
+
+    return wide, at
 
 
-def rebuilt(keep, camera, inverse_clip, balance, surround, start, end):
+def rebuilt(camera, inverse_clip, balance, surround, start, end):
     """`highlights.reference.reconstruct`, white-balanced."""
-    w = [keep(hl.max(camera[k], f(0)) * balance[k]) for k in range(3)]
-    share = [keep(camera[k] * inverse_clip[k]) for k in range(3)]
-    doubt = [keep(smoothstep(start, end, s)) for s in share]
+    w = [hl.max(camera[k], f(0)) * balance[k] for k in range(3)]
+    share = [camera[k] * inverse_clip[k] for k in range(3)]
+    doubt = [smoothstep(start, end, s) for s in share]
     # 1 / value of a clipped channel, white-balanced.
-    inverse_limit = [keep(inverse_clip[k] * (f(1) / balance[k])) for k in range(3)]
+    inverse_limit = [inverse_clip[k] * (f(1) / balance[k]) for k in range(3)]
     r, b, inverse_r, inverse_b = surround[:4]
-    r_b, b_r = keep(r * inverse_b), keep(b * inverse_r)
+    r_b, b_r = r * inverse_b, b * inverse_r
     ratio = ((None, r, r_b), (inverse_r, None, inverse_b), (b_r, b, None))
     out = []
     for c, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
@@ -94,12 +100,12 @@ def rebuilt(keep, camera, inverse_clip, balance, surround, start, end):
         from_two = two + sure_two * hl.clamp(two * (ratio[c][j] - 1), f(0), f(MOST) * two)
         guess = known_one * (known_two * both + (1 - known_two) * from_one)
         guess = guess + (1 - known_one) * (known_two * from_two + (1 - known_two) * hl.max(from_one, from_two))
-        out.append(keep(w[c] + doubt[c] * hl.max(guess - w[c], f(0))))
-    top = keep(hl.max(out[0], hl.max(out[1], out[2])))
+        out.append(w[c] + doubt[c] * hl.max(guess - w[c], f(0)))
+    top = hl.max(out[0], hl.max(out[1], out[2]))
     low = hl.min(share[0], hl.min(share[1], share[2]))
     middle = hl.max(hl.min(doubt[0], doubt[1]), hl.min(hl.max(doubt[0], doubt[1]), doubt[2]))
-    fade = keep(middle * smoothstep(f(FADE_FROM), f(1), low))
-    return [keep(hl.select(camera[k] < 0, camera[k] * balance[k], out[k] + fade * (top - out[k]))) for k in range(3)]
+    fade = middle * smoothstep(f(FADE_FROM), f(1), low)
+    return [hl.select(camera[k] < 0, camera[k] * balance[k], out[k] + fade * (top - out[k])) for k in range(3)]
 
 
 def look_up(lut, v):
@@ -108,20 +114,29 @@ def look_up(lut, v):
     place = bits - hl.reinterpret(hl.Int(32), f(LUT_OFFSET))
     low = hl.clamp(place >> LUT_STEP_BITS, 0, LUT_SIZE - 2)
     share = f(place - (low << LUT_STEP_BITS)) * f(2.0**-LUT_STEP_BITS)
-    value = lut[low] + share * (lut[low + 1] - lut[low])
+    pair = lut[low]  # the value and what the next one is more: loading apart is what a table costs
+    value = floats(pair) + share * floats(pair >> 32)
     return hl.select(v < 0, -value, value)
 
 
+def floats(bits):
+    """The lower half of 64 bits."""
+    return hl.reinterpret(hl.Float(32), hl.cast(hl.UInt(32), bits))
+
+
 def gamut_limit(gamut, lightness, a, b):
-    """`reference.gamut_limit`."""
+    """`reference.gamut_limit`; the four corners of a cell are one entry of the table, 16 bits each."""
     q = b / hl.max(hl.abs(a) + hl.abs(b), f(1e-9))
     row = hl.clamp(lightness, f(0), f(1)) * (GAMUT_LIGHTNESS - 1)
     column = (hl.select(a >= 0, q, 2 - q) + 1) * f((GAMUT_HUES - 1) / 4)
     r, s = hl.clamp(hl.i32(row), 0, GAMUT_LIGHTNESS - 2), hl.clamp(hl.i32(column), 0, GAMUT_HUES - 2)
     fr, fs = row - f(r), column - f(s)
-    top = gamut[s, r] + fs * (gamut[s + 1, r] - gamut[s, r])
-    bottom = gamut[s, r + 1] + fs * (gamut[s + 1, r + 1] - gamut[s, r + 1])
-    return top + fr * (bottom - top)
+    cell = gamut[s, r]
+    low, high = hl.cast(hl.UInt(32), cell), hl.cast(hl.UInt(32), cell >> 32)
+    corner = [f(hl.i32(v)) for v in (low & 0xFFFF, low >> 16, high & 0xFFFF, high >> 16)]
+    top = corner[0] + fs * (corner[1] - corner[0])
+    bottom = corner[2] + fs * (corner[3] - corner[2])
+    return (top + fr * (bottom - top)) * f(GAMUT_TOP / 65535)
 
 
 def within_reach(keep, scene):
@@ -175,23 +190,24 @@ def encoded(v, bits):
 
 
 def sharpening(g, root, noise, per_count):
-    """`sharpen.reference.sharpening_ratio` of root = sqrt(Y) at (x, y), and the Funcs that want rows of their own."""
+    """`sharpen.reference.sharpening_ratio` of root = sqrt(Y), and the Funcs that want rows of their own."""
     along, low3, high3 = hl.Func("along"), hl.Func("low3"), hl.Func("high3")
     taps = [g.taps[k] for k in range(4)]
-    along[x, y] = taps[0] * root[x, y] + sum(taps[k] * (root[x - k, y] + root[x + k, y]) for k in (1, 2, 3))
-    low3[x, y] = hl.min(root[x, y], hl.min(root[x - 1, y], root[x + 1, y]))
-    high3[x, y] = hl.max(root[x, y], hl.max(root[x - 1, y], root[x + 1, y]))
-    v = root[x, y]
+    along[i, t, y] = taps[0] * root[i, t, y] + sum(taps[k] * (root[i - k, t, y] + root[i + k, t, y]) for k in (1, 2, 3))
+    low3[i, t, y] = hl.min(root[i, t, y], hl.min(root[i - 1, t, y], root[i + 1, t, y]))
+    high3[i, t, y] = hl.max(root[i, t, y], hl.max(root[i - 1, t, y], root[i + 1, t, y]))
+    v = root[i, t, y]
     square = v * v
-    detail = taps[0] * along[x, y] + sum(taps[k] * (along[x, y - k] + along[x, y + k]) for k in (1, 2, 3)) - v
+    sides = sum(taps[k] * (along[i, t, y - k] + along[i, t, y + k]) for k in (1, 2, 3))
+    detail = taps[0] * along[i, t, y] + sides - v
     variance = (hl.max(square - f(1e-5), f(0)) * noise[0] + noise[1]) * per_count
     gate = f(NOISE_GATE**2 / 4) * variance + f(1e-8) * square
     # Both sides times v^2, which saves a division; v is at least 0.003, the fourth powers are safe.
     strength = detail * detail * square
     strength = strength * strength
     detail = detail * strength / (strength + gate * gate) * g.amount
-    low = hl.min(low3[x, y], hl.min(low3[x, y - 1], low3[x, y + 1]))
-    high = hl.max(high3[x, y], hl.max(high3[x, y - 1], high3[x, y + 1]))
+    low = hl.min(low3[i, t, y], hl.min(low3[i, t, y - 1], low3[i, t, y + 1]))
+    high = hl.max(high3[i, t, y], hl.max(high3[i, t, y - 1], high3[i, t, y + 1]))
     room = f(OVERSHOOT) * (high - low)
     ratio = hl.max(hl.clamp(v + detail, low - room, high + room), f(0)) / v
     return hl.clamp(ratio * ratio, f(0.25), f(4)), (along, low3, high3)
@@ -201,11 +217,8 @@ def develop(g, bits):
     """The algorithm."""
     # Beyond the picture its edge repeats, and what is known about the edge with it. Rows are those of the arrays.
     width = g.out.output_buffer().dim(1).extent()
-    columns, rows = (g.left, width), (g.top, g.rows)
-    near = hl.BoundaryConditions.repeat_edge(g.camera, [(hl.Expr(), hl.Expr()), columns, rows])
-    counts = hl.BoundaryConditions.repeat_edge(g.count, [columns, (0, g.count.dim(1).extent())])
     row = hl.clamp(y + g.first, g.top, g.top + g.rows - 1)
-    column = hl.clamp(x, 0, width - 1)
+    column = hl.clamp(hl.likely(t * TILE_X + i), 0, width - 1)
     on_16_px = (f(column + g.left) + f(0.5)) * f(1 / GAIN_STEP_PX), (f(row) + f(0.5)) * f(1 / GAIN_STEP_PX)
     on_facts = f(column) * g.step_x + g.first_x, f(row + g.above) * g.step_y + g.first_y
     clip_wide, inverse_clip = lerp_nodes("clip", g.inverse_clip, range(3), *on_16_px)
@@ -213,50 +226,72 @@ def develop(g, bits):
     local_wide, local = lerp_nodes("local", g.nodes, (0, 1), *on_facts)
     surround_wide, surround = lerp_nodes("surround", g.nodes, range(2, 9), *on_facts)
 
-    keep_work, keep = Registers(), Registers()
-    surround = [keep_work(v) for v in surround]
-    inverse_clip = [keep_work(v) for v in inverse_clip]
-    camera = [keep_work(near[k, x + g.left, y + g.first]) for k in range(3)]
-    balance = [g.balance[k] for k in range(3)]
-    balanced = rebuilt(keep_work, camera, inverse_clip, balance, surround, g.start, g.end)
-    work, root = hl.Func("work"), hl.Func("root")
-    work[x, y] = hl.Tuple(multiply(g.matrices, 0, balanced))
-    luma = [g.matrices[k, 0, 5] for k in range(3)]
-    root[x, y] = hl.sqrt(hl.max(sum(luma[k] * work[x, y][k] for k in range(3)), f(0)) + f(1e-5))
+    camera, brightest = hl.Func("camera"), hl.Func("brightest")
+    camera[i, t, y] = hl.Tuple([g.camera[k, column + g.left, row] for k in range(3)])
+    lanes = hl.RDom([(0, LANES)], "lanes")
+    at = i * LANES + lanes.x
+    top = hl.max(camera[at, t, y][0], hl.max(camera[at, t, y][1], camera[at, t, y][2]))
+    brightest[i, t, y] = hl.f32(-1e9)
+    brightest[i, t, y] = hl.max(brightest[i, t, y], top)
 
-    per_count = keep(1 / hl.max(counts[x + g.left, y + g.first], f(1e-3)))
-    ratio, sharpen_rows = sharpening(g, root, noise, per_count)
+    keep = Registers()
+    balance = [g.balance[k] for k in range(3)]
+    work, root = hl.Func("work"), hl.Func("root")
+    work[i, t, y] = hl.Tuple(multiply(g.matrices, 0, [camera[i, t, y][k] * balance[k] for k in range(3)]))
+    # Vectors of pixels of which one may be clipped.
+    some = hl.RDom([(0, LANES), (0, TILE_X // LANES + 2)], "some")
+    some.where(brightest[some.y - 1, t, y] > g.doubtful)
+    here = (some.y - 1) * LANES + some.x
+    near = [camera[here, t, y][k] for k in range(3)]
+    balanced = rebuilt(near, inverse_clip(here), balance, surround(here), g.start, g.end)
+    work[here, t, y] = hl.Tuple(multiply(g.matrices, 0, balanced))
+    luma = [g.matrices[k, 0, 5] for k in range(3)]
+    root[i, t, y] = hl.sqrt(hl.max(sum(luma[k] * work[i, t, y][k] for k in range(3)), f(0)) + f(1e-5))
+
+    counts_row = hl.min(row, g.count.dim(1).extent() - 1)
+    per_count = keep(1 / hl.max(g.count[column + g.left, counts_row], f(1e-3)))
+    ratio, sharpen_rows = sharpening(g, root, noise(i), per_count)
     ratio = keep(ratio)
-    light = [keep(work[x, y][k] * ratio) for k in range(3)]
+    light = [keep(work[i, t, y][k] * ratio) for k in range(3)]
     y_light = keep(sum(luma[k] * light[k] for k in range(3)))
     light = [keep(v) for v in believable(keep, g, light, y_light)]
     stops = hl.fast_log(hl.max(y_light, g.floor))
-    gain = keep(hl.fast_exp(local[0] * stops + (local[1] + g.exposure_ev) * f(0.6931472)))
-    codes = [keep(encoded(v, bits)) for v in shown(keep, g, [keep(p * gain) for p in light])]
-    g.out[c, x, y] = hl.select(c == 0, codes[0], c == 1, codes[1], codes[2])
+    gain = keep(hl.fast_exp(local(i)[0] * stops + (local(i)[1] + g.exposure_ev) * f(0.6931472)))
+    codes = [encoded(v, bits) for v in shown(keep, g, [keep(p * gain) for p in light])]
+    code = hl.Func("code")
+    code[i, t, y] = hl.Tuple(codes)
+    at = code[x % TILE_X, x // TILE_X, y]
+    g.out[c, x, y] = hl.select(c == 0, at[0], c == 1, at[1], at[2])
 
-    schedule(g, work, (root, *sharpen_rows), (clip_wide, surround_wide, noise_wide, local_wide), keep_work, keep)
+    wide = (clip_wide, surround_wide, noise_wide, local_wide)
+    schedule(g, camera, brightest, work, (root, *sharpen_rows), wide, code, keep, some, lanes)
 
 
-def schedule(g, work, rows, wide, keep_work, keep):
+def schedule(g, camera, brightest, work, rows, wide, code, keep, some, lanes):
     """Bands of rows in parallel; in a band a column of tiles slides down, so that a row's light is computed once."""
-    xo, yo, xi, yi, xv = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi"), hl.Var("xv")
-    out = g.out
+    xo, yo, xi, yi, io, ii = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "io", "ii"))
+    out, tail = g.out, hl.TailStrategy.GuardWithIf
     # Channels are interleaved: said aloud, so that a vector of pixels is loaded and stored whole.
     for pixels in (g.camera, out.output_buffer()):
         pixels.dim(0).set_bounds(0, 3).set_stride(1)
         pixels.dim(1).set_stride(3)
-    out.bound(c, 0, 3).split(y, yo, yi, TILE_Y, hl.TailStrategy.GuardWithIf)
-    out.split(x, xo, x, TILE_X, hl.TailStrategy.GuardWithIf).split(x, x, xi, LANES, hl.TailStrategy.GuardWithIf)
+    out.output_buffer().dim(1).set_min(0)
+    out.bound(c, 0, 3).split(y, yo, yi, TILE_Y, tail).split(x, xo, x, TILE_X, tail).split(x, x, xi, LANES, tail)
     out.reorder(c, xi, x, yi, xo, yo).unroll(c).vectorize(xi).parallel(yo)
-    keep.computed_at(out, x)
+    code.compute_at(out, yi).split(i, io, ii, LANES, hl.TailStrategy.RoundUp).vectorize(ii)
+    keep.computed_at((code, io))
     # Seven rows of a tile stay in the second-level cache while the window moves down.
-    work.store_at(out, xo).compute_at(out, yi).split(x, x, xv, LANES, hl.TailStrategy.RoundUp).vectorize(xv)
-    keep_work.computed_at(work, x)
+    work.store_at(out, xo).fold_storage(y, 8).compute_at(out, yi).split(
+        i, io, ii, LANES, hl.TailStrategy.RoundUp
+    ).vectorize(ii)
+    work.update().reorder(some.x, some.y).allow_race_conditions().vectorize(some.x)
+    camera.compute_at(out, yi).vectorize(i, LANES, hl.TailStrategy.RoundUp)
+    brightest.compute_at(out, yi)
+    brightest.update().atomic().vectorize(lanes.x)
     for func in rows:
-        func.store_at(out, xo).compute_at(out, yi).vectorize(x, LANES, hl.TailStrategy.RoundUp)
+        func.store_at(out, xo).compute_at(out, yi).vectorize(i, LANES, hl.TailStrategy.RoundUp)
     for func in wide:
-        func.compute_at(out, xo).vectorize(x, LANES, hl.TailStrategy.RoundUp)
+        func.compute_at(out, xo).vectorize(i, LANES, hl.TailStrategy.RoundUp)
 
 
 class Inputs:
@@ -268,7 +303,8 @@ class Inputs:
     pixel. nodes [h, w, 9]: local exposure a, b and surround at the facts' nodes; pixel x of out lies at
     first_x + x step_x, row y of camera at first_y + (y + above) step_y. balance [3]; matrices [6, 3, 3]: white-balanced
     camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone
-    curve [577]; the gamut's chroma [65, 257]; the sharpening filter [4].
+    curve's steps [576]; the gamut's cells [64, 256]; the sharpening filter [4]. Only where a value exceeds `doubtful`
+    may one be clipped.
     """
 
     camera = hl.InputBuffer(hl.Float(32), 3)
@@ -278,8 +314,8 @@ class Inputs:
     nodes = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     matrices = hl.InputBuffer(hl.Float(32), 3)
-    lut = hl.InputBuffer(hl.Float(32), 1)
-    gamut = hl.InputBuffer(hl.Float(32), 2)
+    lut = hl.InputBuffer(hl.UInt(64), 1)
+    gamut = hl.InputBuffer(hl.UInt(64), 2)
     taps = hl.InputBuffer(hl.Float(32), 1)
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
@@ -290,6 +326,7 @@ class Inputs:
     step_x = hl.InputScalar(hl.Float(32))
     first_y = hl.InputScalar(hl.Float(32))
     step_y = hl.InputScalar(hl.Float(32))
+    doubtful = hl.InputScalar(hl.Float(32))
     start = hl.InputScalar(hl.Float(32))
     end = hl.InputScalar(hl.Float(32))
     amount = hl.InputScalar(hl.Float(32))

@@ -11,9 +11,12 @@ _TAPS: Floats = np.array([1, 4, 6, 4, 1], np.float32) / np.float32(16)
 
 
 def _blur_rows(plane: Floats) -> Floats:
-    p = np.pad(plane, ((2, 2), *((0, 0),) * (plane.ndim - 1)), mode="reflect" if plane.shape[0] > 2 else "edge")
     n = plane.shape[0]
-    return np.asarray(sum(_TAPS[k] * p[k : k + n] for k in range(5)), np.float32)
+    # Mirrored at the edges; two rows repeat them.
+    at = np.arange(-2, n + 2)
+    p = plane[(n - 1) - np.abs((n - 1) - np.abs(at)) if n > 2 else np.clip(at, 0, n - 1)]
+    sides = _TAPS[0] * (p[0:n] + p[4 : n + 4]) + _TAPS[1] * (p[1 : n + 1] + p[3 : n + 3])
+    return np.asarray(sides + _TAPS[2] * plane, np.float32)
 
 
 def _down(plane: Floats) -> Floats:

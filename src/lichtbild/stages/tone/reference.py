@@ -23,6 +23,8 @@ LMS_TO_LAB = LAB.astype(np.float32)
 LAB_TO_LMS = np.linalg.inv(LAB).astype(np.float32)
 
 GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
+GAMUT_TOP = 0.5
+"""Chroma that no colour of a display exceeds; entries of the gamut's table are multiples of a 65535th of it."""
 
 SOFT_FROM = 0.75
 """Share of the gamut's chroma from which colours are compressed."""
@@ -60,14 +62,23 @@ def gamut_chroma(space: str) -> Floats:
     hue /= np.hypot(hue[:, 0], hue[:, 1])[:, None]
     lightness = np.linspace(0, 1, GAMUT_LIGHTNESS)[:, None]
     to_rgb, to_lms = np.asarray(display_matrix(space), np.float64), np.asarray(LAB_TO_LMS, np.float64)
-    low, high = np.zeros((GAMUT_LIGHTNESS, GAMUT_HUES)), np.full((GAMUT_LIGHTNESS, GAMUT_HUES), 0.5)
+    low, high = np.zeros((GAMUT_LIGHTNESS, GAMUT_HUES)), np.full((GAMUT_LIGHTNESS, GAMUT_HUES), GAMUT_TOP)
     for _ in range(22):
         chroma = (low + high) / 2
         lab = np.stack([lightness + 0 * chroma, chroma * hue[:, 0], chroma * hue[:, 1]], -1)
         rgb = (lab @ to_lms.T) ** 3 @ to_rgb.T
         inside = np.all((rgb > -1e-7) & (rgb < 1 + 1e-7), axis=-1)
         low, high = np.where(inside, chroma, low), np.where(inside, high, chroma)
-    return np.asarray(0.98 * low, np.float32)
+    return np.asarray(np.rint(0.98 * low * (65535 / GAMUT_TOP)) * (GAMUT_TOP / 65535), np.float32)
+
+
+@functools.cache
+def gamut_cells(space: str) -> npt.NDArray[np.uint64]:
+    """`gamut_chroma` for the kernel, [GAMUT_LIGHTNESS - 1, GAMUT_HUES - 1]: the four corners of every cell, 16 bits
+    each, the next hue's in bits 16 and up, the next lightness' in bits 32 and up."""
+    steps = np.rint(gamut_chroma(space).astype(np.float64) * (65535 / GAMUT_TOP)).astype(np.uint64)
+    corners = (steps[:-1, :-1], steps[:-1, 1:], steps[1:, :-1], steps[1:, 1:])
+    return np.asarray(sum(corner << np.uint64(16 * k) for k, corner in enumerate(corners)), np.uint64)
 
 
 def gamut_limit(lightness: Floats, a: Floats, b: Floats, table: Floats) -> Floats:

@@ -8,6 +8,7 @@ yo, yi = hl.Var("yo"), hl.Var("yi")
 
 LANES = 16  # blocks of a tile, and of a vector
 MARGIN = 64  # floats before and after the means of a frame
+BEYOND = 1 << 15  # blocks; no motion reaches so far
 GUARD = hl.TailStrategy.GuardWithIf
 
 
@@ -179,7 +180,8 @@ class Agreement:
         side, from the three columns and rows around the tile's own whole displacement."""
         g = self
         (dy, middle_y), (dx, middle_x) = (moved(cells, k) for k in (0, 1))
-        cy, cx = (hl.i32(hl.floor(v + hl.f32(0.5))) for v in (middle_y, middle_x))
+        # Rounded by casts: of a rounding function Halide does not see that all lanes have one value.
+        cy, cx = (hl.i32(v + hl.f32(BEYOND + 0.5)) - BEYOND for v in (middle_y, middle_x))
         oy = hl.clamp(hl.f32(y) + dy, 0, hl.f32(h - 1)) - hl.f32(y + cy)
         ox = hl.clamp(hl.f32(x) + dx, 0, hl.f32(w - 1)) - hl.f32(x + cx)
         hats = [[hl.max(-o, 0), hl.max(1 - hl.abs(o), 0), hl.max(o, 0)] for o in (oy, ox)]

@@ -38,6 +38,9 @@ def pick(values, index):
 
 SIDE, STEP = 16, 8  # of blocks of the cosine transform, and from one to the next; fine px
 TILE_WIDTH, TILE_HEIGHT = 240, 64
+# Squared multiple of the noise from which on what was not known before is believed; noise counts as this part of the
+# spectrum's greatest at least, for blocks leak.
+CERTAIN, LEAK = 25.0, 0.06
 
 
 def to_root(value, offset, root):
@@ -126,7 +129,8 @@ class Shrink:
     """moved and fine picture float32 [3, n, m], white balance [3], offset of the root, variance of the parts' noise in
     cells of 8x8 [3, n / 8, m / 8], spectrum [16, 16] (variance of each coefficient for unit variance), basis
     [17, 16] (cosine transform, then the window) -> fine picture [3, n, m]: the moved one, each cosine coefficient of
-    its parts kept as far as the same coefficient of the former picture stands above the noise."""
+    its parts kept as far as the same coefficient of the former picture stands above the noise, or as it is itself
+    beyond doubt."""
 
     moved = hl.InputBuffer(hl.Float(32), 3)
     fine = hl.InputBuffer(hl.Float(32), 3)
@@ -156,8 +160,11 @@ class Shrink:
 
         noise, gain, trust = hl.Func("noise"), hl.Func("gain"), hl.Func("trust")
         noise[u, b, c] = f32(0.25) * (cells[u, b, c] + cells[u + 1, b, c] + cells[u, b + 1, c] + cells[u + 1, b + 1, c])
-        power = pilot[u, n, k, b, c] * pilot[u, n, k, b, c]
-        kept = power * hl.fast_inverse(power + noise[u, b, c] * g.spectrum[n, k] + f32(TINY))
+        known, new = (f[u, n, k, b, c] for f in (pilot, block))
+        unit = noise[u, b, c] * g.spectrum[n, k]
+        doubt = hl.max(unit, f32(LEAK) * noise[u, b, c])
+        power = hl.max(known * known, new * new - f32(CERTAIN) * doubt)
+        kept = power * hl.fast_inverse(power + unit + f32(TINY))
         gain[u, n, k, b, c] = hl.select((n == 0) & (k == 0), f32(1), kept)
         r = hl.RDom([(0, SIDE), (0, SIDE)])
         squares = hl.Func("squares")
@@ -217,7 +224,7 @@ class Shrink:
         lines.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES, INWARDS)
         lines.reorder(n, xi, k, xo, b, c).unroll(n).vectorize(xi)
         joined.bound(k, 0, SIDE).compute_at(rows, u).vectorize(u, LANES, INWARDS)
-        block.compute_at(lines, k)
+        block.bound(k, 0, SIDE).compute_at(rows, b)
         pilot.compute_at(gain, u)
         gain.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).reorder(n, u, k, b, c).unroll(n)
         gain.vectorize(u, LANES, INWARDS)

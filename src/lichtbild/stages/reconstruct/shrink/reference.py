@@ -10,6 +10,7 @@ from lichtbild.core.frame import sample_gain_grid
 Floats = npt.NDArray[np.floating]
 
 SIDE, STEP = 16, 8
+CERTAIN, LEAK = 25.0, 0.06
 PARTS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
 
@@ -67,8 +68,8 @@ def reconstruct_shrink(
     level: float, out: Floats,
 ) -> None:  # fmt: skip
     """`moved` [3, n, m], every coefficient of its parts kept as far as the same one of `former` stands above the noise
-    (`cells` [3, n / 8, m / 8] times `spectrum` [16, 16]). What went is given back as the mean that the root took from
-    it, no more than `level` times the cell's noise."""
+    (`cells` [3, n / 8, m / 8] times `spectrum` [16, 16]), or itself five times its standard deviation. What went is
+    given back as the mean that the root took from it, no more than `level` times the cell's noise."""
     n, m = moved.shape[1:]
     transform, window = basis[:SIDE].astype(np.float64), basis[SIDE].astype(np.float64)
     parts, pilot = (np.einsum("pc,cyx->pyx", PARTS, to_root(v.astype(np.float64), offset)) for v in (moved, former))
@@ -77,7 +78,8 @@ def reconstruct_shrink(
     wide = np.pad(cells.astype(np.float64), ((0, 0), (1, 2), (1, 2)), "edge")
     b, u = block.shape[1:3]
     noise = np.mean([wide[:, i : i + b, j : j + u] for i in (0, 1) for j in (0, 1)], axis=0)[..., None, None]
-    gain = known**2 / (known**2 + noise * spectrum + 1e-20)
+    power = np.maximum(known**2, block**2 - CERTAIN * noise * np.maximum(spectrum, LEAK))
+    gain = power / (power + noise * spectrum + 1e-20)
     gain[..., 0, 0] = 1
     trust = 1 / ((gain**2 * spectrum).sum((3, 4), keepdims=True) * noise + 1e-20)
     values = np.einsum("kr,pbukl,ls->pburs", transform, gain * block, transform) * np.outer(window, window) * trust

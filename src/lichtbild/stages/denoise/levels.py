@@ -1,0 +1,142 @@
+"""The pyramid that denoising works on: parts of the picture at falling sizes, and the noise expected in each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core import memory, native
+from lichtbild.core.domain import Domain
+from lichtbild.core.errors import DomainError
+from lichtbild.core.frame import Frame
+from lichtbild.core.noise import NoiseModel
+from lichtbild.stages.denoise import spectrum
+
+Floats = npt.NDArray[np.float32]
+
+N_SCALES = 3
+# Limit of the extra strength where fewer frames were averaged than in most of the picture.
+EVENNESS_LIMIT = 3.0
+# Bounds of the square root's offset.
+OFFSET_BOUNDS = (1e-3, 4.0)
+# Luminance, red-blue and green-magenta parts of three roots (orthonormal).
+PARTS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32) / np.sqrt(np.array([[3], [2], [6]], np.float32))
+
+
+def shrunk(
+    levels: Sequence[Floats], coarse: Floats, variances: Sequence[Floats], weights: Sequence[Floats], strength: Floats
+) -> Floats:
+    """The finest of `levels` with its noise removed, from the coarsest on; `coarse` is what lies above that."""
+    for plane, variance, weight in list(zip(levels, variances, weights, strict=True))[::-1]:
+        out = memory.empty((3, whole_steps(plane.shape[1]), plane.shape[2]))
+        native.call("denoise_scale", plane, coarse, variance, weight, strength, out)
+        coarse = out
+    return coarse
+
+
+def whole_steps(rows: int) -> int:
+    """Rows of the arrays that the kernels write: whole steps of four."""
+    return -(-rows // 4) * 4
+
+
+def check(frame: Frame, white_balance: tuple[float, float, float]) -> Floats:
+    """White balance as an array; raises DomainError where it or the frame is not what denoising works on."""
+    frame.require(Domain.CAMERA_RGB)
+    balance = np.asarray(white_balance, np.float32)
+    if balance.shape != (3,) or not np.all(np.isfinite(balance)) or np.any(balance <= 0):
+        raise DomainError(f"white balance {white_balance} is not three positive numbers", where="white_balance")
+    return balance
+
+
+def pyramid(half: Floats, cells: Floats) -> tuple[list[Floats], list[Floats]]:
+    """The parts at half size and below (N_SCALES - 1 of them), and the noise in cells of every scale (N_SCALES)."""
+    levels, variances = [half], [cells]
+    while len(levels) < N_SCALES - 1:
+        levels.append(halved(levels[-1]))
+    while len(variances) < N_SCALES:
+        variances.append(halved(variances[-1]))
+    return levels, variances
+
+
+def prepare(frame: Frame, rgb: Floats, balance: Floats, offset: float, usual_share: float) -> tuple[Floats, Floats]:
+    """Half-size luminance and colour differences [3, h, w], and the noise variance of the parts in 4x4 px cells."""
+    height, width = frame.shape
+    half = memory.empty((3, -(-height // 2), -(-width // 2)))
+    native.call("denoise_prepare", rgb, balance, offset, half)
+    return half, noise_of_cells(frame, half, frame.gain, one_over_frames(frame, usual_share), balance, offset)
+
+
+def noise_of_cells(
+    frame: Frame, half: Floats, gain: Floats | None, share: Floats, balance: Floats, offset: float
+) -> Floats:
+    """Noise variance of the parts in cells of 2x2 px of `half`, float32 [3, h, w] as `share` [h, w]."""
+    alpha, beta = (np.asarray(v * 3 if len(v) == 1 else v, np.float32) for v in (frame.noise.alpha, frame.noise.beta))
+    if gain is None or min(gain.shape[:2]) < 2:
+        gain = np.ones((2, 2, 3), np.float32)
+    elif gain.shape[2] == 1:
+        gain = np.repeat(gain, 3, 2)
+    cells = memory.empty((3, *share.shape))
+    native.call(
+        "denoise_cells", half, balance, alpha, beta, offset, np.ascontiguousarray(gain, np.float32), share, cells
+    )
+    return cells
+
+
+def one_over_frames(frame: Frame, usual_share: float) -> Floats:
+    """1 / n_effective averaged over 4x4 px cells, float32 [ceil(H/4), ceil(W/4)].
+
+    Shrinkage leaves a part of the noise that went in. So that places of few frames do not stand out as islands of
+    grain, their noise is counted the more, the farther it lies above what most of the picture has (`usual_share`):
+    by the root of the ratio.
+    """
+    height, width = frame.shape
+    cells = memory.empty((-(-height // 4), -(-width // 4)))
+    n = frame.n_effective
+    if isinstance(n, np.ndarray):
+        n = np.ascontiguousarray(n, np.float32)
+        native.call("denoise_frames", n, max(usual_share, 1e-9), EVENNESS_LIMIT, cells)
+    else:
+        cells.fill(1 / n)
+    return cells
+
+
+def halved(planes: Floats) -> Floats:
+    """Mean of 2x2 of float32 [n, H, W]."""
+    out = memory.empty((planes.shape[0], -(-planes.shape[1] // 2), -(-planes.shape[2] // 2)))
+    native.call("denoise_halve", planes, out)
+    return out
+
+
+def root_offset(noise: NoiseModel, balance: Floats) -> float:
+    """Offset that evens out the noise of the square root of white-balanced light, mean of the channels."""
+    alpha, beta = float(np.mean(noise.alpha)), float(np.mean(noise.beta))
+    return float(np.clip(beta / max(alpha, 1e-12) * float(np.mean(balance)), *OFFSET_BOUNDS))
+
+
+def usual_share(frames: Sequence[Frame]) -> float:
+    """1 / frames averaged that three quarters of the picture reach or pass."""
+    first = frames[0].n_effective
+    if not isinstance(first, np.ndarray):
+        return 1 / first
+    some = np.concatenate([np.asarray(frame.n_effective)[::4, ::4].ravel() for frame in frames])
+    return float(1 / max(np.quantile(some, 0.75), 1e-3))
+
+
+def blocks_of(light: Floats | None, plane: Floats | None, variance: Floats, most: int) -> tuple[Floats, Floats]:
+    """Up to `most` blocks [n, 3 parts, 8, 8] of a scale and their noise [n, 3].
+
+    The finest scale is made from `light` (white-balanced, with the root's offset), the others are `plane`.
+    """
+    inside = np.arange(spectrum.SIZE)
+    height, width = plane.shape[1:] if plane is not None else light.shape[:2] if light is not None else (0, 0)
+    top, left = spectrum.block_places(height, width, most)
+    rows, columns = top[:, None, None] + inside[:, None], left[:, None, None] + inside
+    if plane is None:
+        assert light is not None
+        blocks = np.moveaxis(np.sqrt(np.maximum(light[rows, columns], 0)) @ PARTS.T, 3, 1)
+    else:
+        blocks = np.moveaxis(plane[:, rows, columns], 0, 1)
+    near = (top // 4 + 1).clip(0, variance.shape[1] - 1), (left // 4 + 1).clip(0, variance.shape[2] - 1)
+    return blocks, variance[:, near[0], near[1]].T
