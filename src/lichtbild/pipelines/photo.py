@@ -67,7 +67,7 @@ MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align"
 
 
 # Noise of the first guess is what the frames would have to undo: all of it goes, whatever the final picture keeps.
-GUESS = DenoiseParams(luminance=1.0)
+GUESS = DenoiseParams(luminance=1.0, chrominance=1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def merge_agreement(
     Squared disagreement d counts in units of what noise and texture explain; trust is 12 exp(-d) - 0.12 between 0 and
     1. mean, texture [3, h, w]; other: such means, flat, with 64 numbers more at either end; of tiles of 16 blocks:
     noise [th, tw, 6], alpha, then beta of R, G, B of the difference of two means; hand, local [th, tw, 2] and tolerated
-    [th, tw, 1], bilinear between tile centres. Where the hand's motion changes by more than about half a block within
+    [th, tw, 1], bilinear between tile centres. Where a motion changes by more than about half a block within
     half a tile nothing is trusted.
     """
     _, h, w = mean.shape
@@ -112,11 +112,10 @@ def merge_agreement(
         py, px = y + dy, x + dx
         error = np.mean([(_at(planes[c], py, px) - mean[c]) ** 2 / explained[c] for c in range(3)], 0)
         is_inside = (py > -0.5) & (px > -0.5) & (py < h - 0.5) & (px < w - 0.5)
-        if grid is hand:
-            middle = np.moveaxis(_field(grid, y, x, TILE_BLOCKS, 0.0), -1, 0) / 2
-            for shift, centre, place, n in ((dy, middle[0], y, h), (dx, middle[1], x, w)):
-                whole = np.floor(centre + 0.5)
-                is_inside &= np.abs(np.clip(place + shift, 0, n - 1) - place - whole) <= 1
+        middle = np.moveaxis(_field(grid, y, x, TILE_BLOCKS, 0.0), -1, 0) / 2
+        for shift, centre, place, n in ((dy, middle[0], y, h), (dx, middle[1], x, w)):
+            whole = np.floor(centre + 0.5)
+            is_inside &= np.abs(np.clip(place + shift, 0, n - 1) - place - whole) <= 1
         found.append(np.where(is_inside, error, 1e9))
     by_hand, own = found
     is_own = bool(has_local) & (by_hand > 1.5) & (own < 0.7 * by_hand)

@@ -155,8 +155,7 @@ class Agreement:
             return hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9))
 
         hand, own = hl.Func("by_hand"), hl.Func("by_own")
-        hand[x, y] = disagreement(*self.smooth_samples(cells[0], w, h))
-        own[x, y] = disagreement(*self.any_samples(cells[1], w, h))
+        hand[x, y], own[x, y] = (disagreement(*self.samples(cells[k], w, h)) for k in (0, 1))
         # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
         is_own = (g.has_local != 0) & (hand[x, y] > hl.f32(1.5)) & (own[x, y] < hl.f32(0.7) * hand[x, y])
         cost = hl.select(is_own, hl.f32(own[x, y]), hl.f32(hand[x, y]))
@@ -175,7 +174,7 @@ class Agreement:
         for func in cells:
             func.compute_at(g.out, yo)
 
-    def smooth_samples(self, cells, w, h):
+    def samples(self, cells, w, h):
         """Bilinear samples of a motion that changes by less than half a block within a tile: all lanes read side by
         side, from the three columns and rows around the tile's own whole displacement."""
         g = self
@@ -198,25 +197,6 @@ class Agreement:
         # What changes faster is no motion that this can follow.
         is_smooth = (hl.abs(oy) <= 1) & (hl.abs(ox) <= 1)
         return value_of, hl.select(is_smooth, dy, hl.f32(-1e9)), dx
-
-    def any_samples(self, cells, w, h):
-        """Bilinear samples wherever they lie."""
-        g = self
-        (dy, _), (dx, _) = (moved(cells, k) for k in (0, 1))
-        py, px = hl.f32(y) + dy, hl.f32(x) + dx
-        iy, ix = hl.i32(hl.floor(py)), hl.i32(hl.floor(px))
-        fy, fx = py - hl.f32(iy), px - hl.f32(ix)
-        columns, rows = ([hl.clamp(i + n, 0, top - 1) for n in (0, 1)] for i, top in ((ix, w), (iy, h)))
-        last = g.other.dim(0).extent() - 1
-
-        def at(i, j, k):
-            return g.other[hl.unsafe_promise_clamped(MARGIN + (k * h + rows[j]) * w + columns[i], hl.i32(0), last)]
-
-        def value_of(k):
-            top, bottom = (at(0, j, k) * (1 - fx) + at(1, j, k) * fx for j in (0, 1))
-            return top * (1 - fy) + bottom * fy
-
-        return value_of, dy, dx
 
 
 @hl.generator(name="merge_trust")
