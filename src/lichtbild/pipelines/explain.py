@@ -60,7 +60,7 @@ class Explainer:
         """A frame was aligned and merged; `trust` as `Merger.add` gives it."""
         facts = _facts_of(index, frame, motion, trust)
         stem = f"{index + 1:02d}-{_file_name(self._names[index])}"
-        about = {"frame": self._names[index], "facts": facts}
+        about: dict[str, Any] = {"frame": self._names[index], "facts": facts}
         self._give(f"{stem}-motion", *motion_picture(self._canvas, motion), **about)
         self._give(f"{stem}-confidence", *confidence_picture(self._canvas, motion), **about)
         rejected = 1 - self._canvas.sampled(trust, 2.0) / 255
