@@ -52,7 +52,7 @@ FAILED_PX = 0.5
 
 def motions(burst: Burst, n_others: int | None = None) -> list[Motion]:
     """Motion of every frame against the first, each started from the one before as the pipeline does."""
-    plan = intake.plan(burst, QuadBayerParams())
+    plan, _ = intake.plan(burst, QuadBayerParams())
     guide = pyramid(intake.load(plan, 0), plan.white_balance)
     found: list[Motion] = []
     for k in range(1, len(burst) if n_others is None else n_others + 1):

@@ -80,7 +80,7 @@ def balanced(made: SimulatedBurst, burst: Burst) -> tuple[np.ndarray, Any]:
 
 def alignment_px(made: SimulatedBurst) -> float:
     """Root mean square error of the hand's motion, px of the mosaic, over all frames and tiles."""
-    plan = intake.plan(made.burst, QuadBayerParams())
+    plan, _ = intake.plan(made.burst, QuadBayerParams())
     guide = pyramid(intake.load(plan, 0), plan.white_balance)
     motion: Motion | None = None
     squares = []

@@ -117,6 +117,19 @@ def sequence(name: str) -> Callable[[Path], Burst]:
     return open_it
 
 
+def matlab(name: str, variable: str) -> Callable[[Path], Burst]:
+    """Frames [height, width, n] of a MATLAB file."""
+
+    def open_it(folder: Path) -> Burst:
+        import scipy.io
+
+        frames = np.moveaxis(scipy.io.loadmat(folder / name)[variable], 2, 0)
+        frames = np.ascontiguousarray(np.clip(frames, 0, 255)).astype(np.uint8)
+        return Burst(tuple(open_picture_array(f, name=f"{name}[{k}]") for k, f in enumerate(frames)), name)
+
+    return open_it
+
+
 HUAWEI = [f"frame{k:02d}.jpg" for k in range(0, 10, 2)]
 VIDEO = [f"frames/RE_frame-{k}.jpg" for k in range(110, 116)]
 SHOTS = (
@@ -286,11 +299,13 @@ def row(shot: Shot, f: dict[str, Any]) -> str:
 
 def burst_row(shot: Shot, f: dict[str, Any]) -> str:
     report, against = f["report"], f.get("against", {})
-    shifts, used = ([m[key] for m in report["motion"].values()] for key in ("shift_px", "used"))
+    refused = [m for m in report["motion"].values() if "refused" in m]
+    shifts = [m["shift_px"] for m in report["motion"].values() if "refused" not in m] or [0.0]
+    used = [m["used"] for m in report["motion"].values()]
     mtf, fell, kept = (against.get(key) for key in ("mtf50", "noise_fell_by", "detail_kept"))
     cells = (
         shot.name,
-        f"{min(shifts):.1f} to {max(shifts):.1f}",
+        f"{min(shifts):.1f} to {max(shifts):.1f}" + (f"; {len(refused)} refused" if refused else ""),
         f"{report['frames_used']:.2f} of {f['n']} ({min(used):.2f} to {max(used):.2f})",
         "-" if fell is None else f"{fell:.2f} (root {report['frames_used'] ** 0.5:.2f})",
         "-" if kept is None else f"{kept:.2f}",

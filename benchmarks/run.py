@@ -63,6 +63,7 @@ BENCHMARKS = (
     Benchmark("speed", RESULTS),
     Benchmark("output_formats", RESULTS, "Formats", is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
+    Benchmark("merge_limits", QUALITY, "What the merge owes every place of a picture"),
     Benchmark("reconstruct_quality", QUALITY),
     Benchmark("alignment", QUALITY, "Alignment"),
     Benchmark("demosaic_quality", QUALITY, "Demosaicing"),

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from lichtbild.capture import icc, open_picture, open_picture_array
 from lichtbild.capture.picture import linear_light
 from lichtbild.core import MetadataError
+from lichtbild.core import colour_space as cs
 
 P3_XY = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 ADOBE_XY = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
@@ -31,7 +32,7 @@ def _profile_bytes(profile: icc.Profile, trc: bytes, with_chad: bool) -> bytes:
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), trc)
     tags[b"wtpt"] = b"XYZ \0\0\0\0" + s15(icc.D50_XYZ if with_chad else white)
     if with_chad:
-        tags[b"chad"] = b"sf32\0\0\0\0" + s15(icc.adaptation(white, icc.D50_XYZ))
+        tags[b"chad"] = b"sf32\0\0\0\0" + s15(cs.bradford(white, icc.D50_XYZ))
     at, table, body = 132 + 12 * len(tags), b"", b""
     for name, data in tags.items():
         data += bytes(-len(data) % 4)
@@ -113,8 +114,8 @@ def test_white_is_the_profiles_own(tmp_path: Path) -> None:
     assert info.camera.colour is not None
     # Through the calibration, neutral is the white and red is P3's red.
     to_xyz = np.linalg.inv(info.camera.colour.xyz_to_camera[0])
-    assert icc.xyz_to_xy(to_xyz @ np.ones(3)) == pytest.approx(icc.D65_XY, abs=3e-4)
-    assert icc.xyz_to_xy(to_xyz @ np.array([1.0, 0, 0])) == pytest.approx((0.680, 0.320), abs=3e-4)
+    assert cs.xyz_to_xy(to_xyz @ np.ones(3)) == pytest.approx(icc.D65_XY, abs=3e-4)
+    assert cs.xyz_to_xy(to_xyz @ np.array([1.0, 0, 0])) == pytest.approx((0.680, 0.320), abs=3e-4)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".ppm"])

@@ -89,16 +89,19 @@ def test_matching(shape, radius):
     rng = np.random.default_rng()
     frames = [bordered(rng.random(shape, np.float32)) for _ in range(2)]
     th, tw = shape[0] // 8, shape[1] // 8
-    start = rng.integers(-30, 31, (th, tw, 2)).astype(np.int32)
-    fast, clear = both("align_match", (*frames, start, radius), (th, tw, (2 * radius + 1) ** 2))
+    tiles = rng.permutation(np.argwhere(np.ones((th, tw)))).astype(np.int32)
+    start = rng.integers(-30, 31, tiles.shape).astype(np.int32)
+    fast, clear = both("align_match", (*frames, tiles, start, radius), (len(tiles), (2 * radius + 1) ** 2))
     np.testing.assert_allclose(fast, clear, atol=1e-6)
 
 
 def test_matching_finds_a_whole_shift():
     frame = np.random.default_rng().random((48, 64), np.float32)
     moved = np.roll(frame, (2, -3), (0, 1))
-    cost = np.full((6, 8, 49), np.nan, np.float32)
-    native.call("align_match", bordered(frame), bordered(moved), np.zeros((6, 8, 2), np.int32), 3, cost)
+    tiles = np.ascontiguousarray(np.argwhere(np.ones((6, 8))), np.int32)
+    cost = np.full((48, 49), np.nan, np.float32)
+    native.call("align_match", bordered(frame), bordered(moved), tiles, tiles * 0, 3, cost)
+    cost = cost.reshape(6, 8, 49)
     # Row by row over (-3 .. 3)^2; tiles at the border are moved back into the frame.
     assert (cost[1:-1, 1:-1].argmin(-1) == (2 + 3) * 7 + (-3 + 3)).all()
     assert np.abs(cost[1:-1, 1:-1].min(-1)).max() == 0

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from lichtbild.capture.dng import open_dng
 from lichtbild.core import (
     Camera,
     Cfa,
@@ -69,6 +70,11 @@ def info(height, width, **changes):
         as_shot_neutral=(0.5, 1.0, 0.6), baseline_exposure_ev=0.25, tags=TAGS,
     )  # fmt: skip
     return dataclasses.replace(base, **changes)
+
+
+def half_a_step(light, n_frames):
+    """A sixteenth of the noise of the channel that has the least, as it is in black below it."""
+    return np.sqrt((min(NOISE.alpha) * np.maximum(light, 0) + min(NOISE.beta)) / n_frames) / 16
 
 
 def stored_frame(height, width, cfa="RGGB", quad=1, dtype=np.uint16, white=1023, full_range=False):
@@ -139,8 +145,7 @@ def test_a_linear_negative_keeps_noise_below_black_and_light_above_white(tmp_pat
         stored = raw.raw_image[..., :3].copy()
         black, white = raw.black_level_per_channel[0], raw.white_level
     back = (stored.astype(np.float64) - black) / (white - black)
-    assert np.abs(back - rgb).max() < 0.6 / (white - black)
-    assert (stored > 0).all()
+    assert np.all(np.abs(back - rgb) < half_a_step(rgb, 8) + 1 / (white - black))
     assert_valid(tmp_path / "a.dng")
 
 
@@ -151,10 +156,26 @@ def test_a_merged_mosaic_is_a_16_bit_cfa(tmp_path):
     with rawpy.imread(str(tmp_path / "a.dng")) as raw:
         black, white = raw.black_level_per_channel[0], raw.white_level
         back = (raw.raw_image.astype(np.float64) - black) / (white - black)
-    assert np.abs(back - mosaic).max() < 0.6 / (white - black)
+    assert np.all(np.abs(back - mosaic) < half_a_step(mosaic, 5) + 1 / (white - black))
     values = exiftool(tmp_path / "a.dng", "-s3", "-n", "-NoiseProfile").split()
     expected = [v / 5 for pair in zip(NOISE.alpha, NOISE.beta, strict=True) for v in pair]
     np.testing.assert_allclose(np.array(values, float), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [(1e-4, 1e-7), (1.4e-3, 2e-4), (6e-3, 4e-5)])
+def test_steps_of_a_negative_are_an_eighth_of_its_noise(tmp_path, noise):
+    """At every brightness, so that nothing is lost and no noise is stored; readers find it in the table."""
+    ramp = np.broadcast_to(np.linspace(-4 * noise[1] ** 0.5, 1, 4096, dtype=np.float32)[:, None, None], (4096, 32, 3))
+    model = NoiseModel((noise[0],) * 3, (noise[1],) * 3, "simulated")
+    write_dng(tmp_path / "a.dng", Frame(ramp.copy(), Domain.CAMERA_RGB, info(4096, 32), model))
+    levels = open_dng(tmp_path / "a.dng").info.levels
+    black, unit = levels.black.flat[0], levels.white[0] - levels.black.flat[0]
+    table = levels.table.astype(np.float64)
+    light, step = (table[1:] - black) / unit, np.diff(table) / unit
+    sigma = np.sqrt(noise[0] * np.maximum(light, 0) + noise[1])
+    inside = light < 1
+    assert np.all(step[inside] < sigma[inside] / 8 * 1.1 + 1.5 / unit)
+    assert step[inside][-1] > sigma[inside][-1] / 8 * 0.8
 
 
 def test_nan_becomes_black_and_nothing_warns(tmp_path):

@@ -13,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import MetadataError
+from lichtbild.core import colour_space as cs
 
 Floats = npt.NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
 
-D50_XYZ = np.array([0.9642, 1.0, 0.8249])
-D65_XY = (0.3127, 0.3290)
+D50_XYZ = cs.PCS_WHITE_XYZ
+D65_XY = cs.DISPLAY_WHITE_XY
 MAX_PROFILE_BYTES = 16 << 20
-
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class Profile:
     @property
     def to_xyz(self) -> Floats:
         """float64 [3, 3], linear RGB to XYZ under the profile's own white."""
-        return adaptation(D50_XYZ, xy_to_xyz(self.white_xy)) @ self.to_xyz_d50
+        return cs.bradford(D50_XYZ, cs.xy_to_xyz(self.white_xy)) @ self.to_xyz_d50
 
     def table(self, n_entries: int) -> npt.NDArray[np.float32]:
         """Linear light of every code: float32 [n_entries, 3]."""
@@ -56,30 +55,10 @@ class Profile:
         return np.stack([curve(code) for curve in self.curves], axis=1).astype(np.float32)
 
 
-def xy_to_xyz(xy: tuple[float, float]) -> Floats:
-    """XYZ with Y = 1."""
-    return np.array([xy[0] / xy[1], 1.0, (1 - xy[0] - xy[1]) / xy[1]])
-
-
-def xyz_to_xy(xyz: Floats) -> tuple[float, float]:
-    total = float(np.sum(xyz))
-    return float(xyz[0]) / total, float(xyz[1]) / total
-
-
-def adaptation(source_xyz: Floats, target_xyz: Floats) -> Floats:
-    """Bradford matrix [3, 3] from one white to another (ICC.1:2022 annex E)."""
-    gains = (_BRADFORD @ target_xyz) / (_BRADFORD @ source_xyz)
-    return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(gains) @ _BRADFORD)
-
-
-def from_primaries(
-    name: str, xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float], curve: Curve
-) -> Profile:
+def from_primaries(name: str, xy: tuple[cs.XY, cs.XY, cs.XY], white_xy: tuple[float, float], curve: Curve) -> Profile:
     """A profile from the chromaticities of red, green, blue and white."""
-    columns = np.stack([xy_to_xyz(p) for p in xy], axis=1)
-    white = xy_to_xyz(white_xy)
-    to_xyz = columns * np.linalg.solve(columns, white)
-    return Profile(name, (curve, curve, curve), adaptation(white, D50_XYZ) @ to_xyz, white_xy)
+    to_xyz_d50 = cs.bradford(cs.xy_to_xyz(white_xy), D50_XYZ) @ cs.rgb_to_xyz_matrix(xy, white_xy)
+    return Profile(name, (curve, curve, curve), to_xyz_d50, white_xy)
 
 
 # ---- curves
@@ -199,12 +178,12 @@ def _white_xy(tags: dict[bytes, bytes], where: str) -> tuple[float, float]:
         if np.linalg.cond(matrix) < 100:
             white = np.linalg.solve(matrix, D50_XYZ)
             if np.all(white > 0.1) and np.all(white < 3):
-                return xyz_to_xy(white)
+                return cs.xyz_to_xy(white)
     if b"wtpt" in tags:
         white = _xyz(tags[b"wtpt"], where)
         if np.all(white > 0.1) and np.all(white < 3):
-            return xyz_to_xy(white)
-    return xyz_to_xy(D50_XYZ)
+            return cs.xyz_to_xy(white)
+    return cs.xyz_to_xy(D50_XYZ)
 
 
 def _xyz(tag: bytes, where: str) -> Floats:

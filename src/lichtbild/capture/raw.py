@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.capture.dng import metadata, preview
-from lichtbild.capture.dng.colour import TABULATED_XY
 from lichtbild.capture.dng.reader import guarded
 from lichtbild.capture.dng.tags import Tag
 from lichtbild.capture.dng.tiff import TiffFile, file_size, walk
@@ -35,8 +34,8 @@ from lichtbild.core import (
     Tags,
     UnreadableFile,
 )
+from lichtbild.core import colour_space as cs
 
-_D65_XY = TABULATED_XY[21]
 # LibRaw's flip: bit 2 transposes, bit 1 turns rows round, bit 0 columns; to EXIF orientation.
 _ORIENTATION = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 # TIFF with another magic number: Olympus, Olympus (old), Panasonic.
@@ -210,7 +209,7 @@ def _colour(raw: Any, reasons: list[str]) -> ColourCalibration | None:
         reasons.append("LibRaw knows no colour matrix of this camera")
         return None
     reasons.append("one colour matrix only, of D65: LibRaw's table of cameras")
-    return ColourCalibration((_D65_XY,), (matrix,))
+    return ColourCalibration((cs.D65_XY,), (matrix,))
 
 
 def _crop(raw: Any, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:

@@ -167,15 +167,16 @@ LIGHT_SOURCE_KELVIN: dict[int, float] = {
 }  # fmt: skip
 """Colour temperature of each EXIF LightSource and DNG CalibrationIlluminant (ranges of EXIF 2.32 by their middle)."""
 
-_LIGHT_SOURCE_XY: dict[int, XY] = {
+LIGHT_SOURCE_XY: dict[int, XY] = {
     3: A_XY, 17: A_XY, 18: (0.34842, 0.35161), 19: (0.31006, 0.31616), 20: D55_XY, 21: D65_XY, 22: D75_XY, 23: D50_XY
 }  # fmt: skip
+"""Chromaticity of those of them that are standard illuminants."""
 
 
 def light_source_xy(code: int) -> XY | None:
     """Chromaticity of an EXIF LightSource or DNG CalibrationIlluminant; None for unknown (0) and other (255)."""
-    if code in _LIGHT_SOURCE_XY:
-        return _LIGHT_SOURCE_XY[code]
+    if code in LIGHT_SOURCE_XY:
+        return LIGHT_SOURCE_XY[code]
     kelvin = LIGHT_SOURCE_KELVIN.get(code)
     return None if kelvin is None else kelvin_tint_to_xy(kelvin)
 

@@ -21,7 +21,7 @@ from lichtbild.core.noise import NoiseModel
 from lichtbild.core.opcode_bytes import serialise
 from lichtbild.output import dng_tags as tags
 from lichtbild.output.atomic import write_whole
-from lichtbild.output.dng_image import Storage, image_entries
+from lichtbild.output.dng_image import Steps, Storage, image_entries
 from lichtbild.output.metadata import SOFTWARE, carried_exif
 from lichtbild.output.preview import PREVIEW_PX, fitted, jpeg_directory, rough_preview
 
@@ -33,7 +33,7 @@ LEAST_BLACK = 1 / 64
 MOST_BLACK = 1 / 4
 # The noise where it is least is this many steps: rounding adds 1/750 to its variance, and no developer can band it.
 STEPS_OF_NOISE = 8
-LEAST_BITS, MOST_BITS = 12, 16
+TOP = 65535
 # How far above saturation values may go before they are cut (corners brightened by the shading correction).
 MOST_HEADROOM = 4.0
 
@@ -172,10 +172,11 @@ def _raw_directory(frame: Frame, *, compress: bool) -> exif.Directory:
 
 
 def _levels_of_linear(frame: Frame) -> tuple[Levels, Storage]:
-    """Levels for float pixels: black high enough for the noise below it, white where the sensor clips.
+    """Levels for float pixels: black high enough for the noise below it, white where the sensor clips, and a table
+    whose steps are a fixed part of the noise at every brightness: finer ones would store its last digits.
 
     Values above saturation (a shading gain brings them there) keep room above white: readers that know nothing of it
-    cut them at white, as they should. There are as many bits as the noise is worth: more would store its last digits.
+    cut them at white, as they should.
     """
     if frame.pixels.dtype != np.float32:
         raise DomainError(f"linear pixels are float32, not {frame.pixels.dtype}", where=frame.info.name)
@@ -184,21 +185,28 @@ def _levels_of_linear(frame: Frame) -> tuple[Levels, Storage]:
     headroom = min(max(highest, 1.0), MOST_HEADROOM) if math.isfinite(highest) else 1.0
     below = max(-lowest, 0.0) if math.isfinite(lowest) else 0.0
     part = min(max(below / (headroom + below), LEAST_BLACK), MOST_BLACK)
-    steps = headroom * STEPS_OF_NOISE / max(_least_noise(frame), 1e-9) / (1 - part)
-    bits = min(max(math.ceil(math.log2(steps)), LEAST_BITS), MOST_BITS)
-    top = 2**bits - 1
-    black = math.ceil(part * (top + 1))
-    white = black + int((top - black) / headroom)
+    black = math.ceil(part * (TOP + 1))
+    white = black + int((TOP - black) / headroom)
     n_planes = 1 if frame.domain is Domain.MOSAIC else 3
-    levels = Levels(np.full((1, 1, n_planes), black, np.float32), (float(white),) * n_planes)
-    return levels, Storage((white - black) / frame.saturation, float(black), top)
+    steps = _steps(frame, black, white - black)
+    table = None if steps is None else steps.table()
+    levels = Levels(np.full((1, 1, n_planes), black, np.float32), (float(white),) * n_planes, table=table)
+    top = TOP if steps is None else steps.top
+    return levels, Storage((white - black) / frame.saturation, float(black), top, steps)
 
 
-def _least_noise(frame: Frame) -> float:
-    """Standard deviation of black where it is least, of a picture whose saturation is 1."""
+def _steps(frame: Frame, black: float, unit: float) -> Steps | None:
+    """Steps by the noise where it is least, of a picture whose saturation is `unit` above `black`; None where a table
+    would not save a bit."""
     gain = 1.0 if frame.gain is None else float(frame.gain.min())
     n_frames = max(float(np.max(frame.n_effective)), 1e-6)
-    return gain * math.sqrt(min(frame.noise.beta) / n_frames) / frame.saturation
+    slope = gain * min(frame.noise.alpha) / n_frames / frame.saturation * unit
+    variance = gain**2 * min(frame.noise.beta) / n_frames / frame.saturation**2 * unit**2
+    least = max(variance, STEPS_OF_NOISE**2)  # no step less than one of the table
+    if not (math.isfinite(least) and slope * TOP > least / 16):
+        return None
+    steps = Steps(black, slope, least, STEPS_OF_NOISE)
+    return steps if steps.top < TOP / 2 else None
 
 
 def _opcode_entries(frame: Frame) -> tags.Entries:

@@ -20,8 +20,63 @@ TILE_PX = 512
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Codes that are even in the noise: those of brighter light lie as far apart as its noise allows.
+
+    Light u above black has the code of black and 2 per_noise / slope (sqrt(slope u + least) - sqrt(least)) more: the
+    integral of per_noise over the standard deviation of its noise. Below black the noise is that of black.
+
+    Parameters
+    ----------
+    black
+        Of the light, in units of the table (0 to 65535).
+    slope, least
+        Variance of light in units of the table: slope u + least.
+    per_noise
+        Codes within one standard deviation.
+    """
+
+    black: float
+    slope: float
+    least: float
+    per_noise: float
+
+    @property
+    def top(self) -> int:
+        """The highest code."""
+        return math.ceil(float(self.codes(np.full(1, 65535, np.float32))[0]))
+
+    @property
+    def _code_of_black(self) -> int:
+        return math.ceil(self.black * self.per_noise / math.sqrt(self.least))
+
+    def table(self) -> npt.NDArray[np.uint16]:
+        """Light of every code: the LinearizationTable."""
+        codes = np.arange(self.top + 1) - self._code_of_black
+        sigma = math.sqrt(self.least)
+        root = np.maximum(codes, 0) * (self.slope / (2 * self.per_noise)) + sigma
+        above = (root * root - self.least) / self.slope
+        light = self.black + above + np.minimum(codes, 0) * (sigma / self.per_noise)
+        return np.rint(np.clip(light, 0, 65535)).astype(np.uint16)
+
+    def codes(self, light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Codes, not rounded, of light in units of the table; `light` is written over."""
+        factor, sigma = 2 * self.per_noise / self.slope, math.sqrt(self.least)
+        light -= np.float32(self.black)
+        below = np.fmin(light, 0)
+        below *= np.float32(self.per_noise / sigma)
+        np.fmax(light, 0, out=light)
+        light *= np.float32(self.slope * factor * factor)
+        light += np.float32(self.least * factor * factor)
+        np.sqrt(light, out=light)
+        light += below
+        light += np.float32(self._code_of_black - sigma * factor)
+        return light
+
+
+@dataclass(frozen=True)
 class Storage:
-    """How numbers are stored: uint = clip(round(value * scale + offset), 0, top).
+    """How numbers are stored: uint = clip(round(value * scale + offset), 0, top), or the code of that (see `Steps`).
 
     `scale` None: the pixels are integers already and stored as they are.
     """
@@ -29,6 +84,7 @@ class Storage:
     scale: float | None = None
     offset: float = 0.0
     top: int = 65535
+    steps: Steps | None = None
 
 
 def quantised(part: Pixels, storage: Storage) -> Pixels:
@@ -36,7 +92,12 @@ def quantised(part: Pixels, storage: Storage) -> Pixels:
     if storage.scale is None:
         return part
     numbers = part * np.float32(storage.scale)
-    numbers += np.float32(storage.offset + 0.5)
+    if storage.steps is None:
+        numbers += np.float32(storage.offset + 0.5)
+    else:
+        numbers += np.float32(storage.offset)
+        numbers = storage.steps.codes(numbers)
+        numbers += np.float32(0.5)
     # fmax and fmin, not clip: they drop a NaN instead of passing it on to an undefined integer.
     np.fmax(numbers, 0, out=numbers)
     np.fmin(numbers, storage.top, out=numbers)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lichtbild.core import colour_space as cs
 from lichtbild.core import exif
 from lichtbild.core.domain import Domain
-from lichtbild.core.errors import DomainError
+from lichtbild.core.errors import DomainError, UsageError
 from lichtbild.core.frame import Frame
 from lichtbild.output.icc import RGB_TO_XYZ, icc_profile, space_name
 from lichtbild.output.metadata import SOFTWARE, carried_exif
@@ -57,9 +57,13 @@ def prepared(frame: Frame, bits: int, *, provenance: Provenance | None = None, s
 
     Raises
     ------
+    UsageError
+        If `bits` is another number.
     DomainError
         If the frame is not display-referred, or its colour space has no profile.
     """
+    if bits not in (8, 16):
+        raise UsageError(f"{bits} bits a sample are not written", hint="8 or 16")
     frame.require(Domain.DISPLAY_RGB)
     space = space_name(frame.colour_space)
     pixels = _turned(as_bits(frame.pixels, bits), frame.info.orientation)

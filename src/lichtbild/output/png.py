@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import exif
-from lichtbild.core.errors import UsageError
 from lichtbild.core.frame import Frame
 from lichtbild.output.atomic import write_whole
 from lichtbild.output.metadata import SOFTWARE
@@ -42,15 +41,11 @@ def write_png(
 
     Raises
     ------
-    UsageError
-        If `bits` is another number.
-    DomainError, OutputError
+    UsageError, DomainError, OutputError
         As `picture.prepared` and `atomic.written_whole`.
     """
     import imagecodecs
 
-    if bits not in (8, 16):
-        raise UsageError(f"a PNG of {bits} bits does not exist in colour", hint="8 or 16")
     picture = prepared(frame, bits, provenance=provenance, software=software)
     height, width = picture.pixels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import exif
-from lichtbild.core.errors import UsageError
 from lichtbild.core.frame import Frame
 from lichtbild.output.atomic import write_whole
 from lichtbild.output.metadata import SOFTWARE
@@ -41,13 +40,9 @@ def write_tiff(
 
     Raises
     ------
-    UsageError
-        If `bits` is another number.
-    DomainError, OutputError
+    UsageError, DomainError, OutputError
         As `picture.prepared` and `atomic.written_whole`.
     """
-    if bits not in (8, 16):
-        raise UsageError(f"a TIFF of {bits} bits is not written", hint="8 or 16")
     picture = prepared(frame, bits, provenance=provenance, software=software)
     height, width = picture.pixels.shape[:2]
     # A TIFF says its size itself (EXIF 3.0, table 22), the version of a Flashpix it must name all the same.

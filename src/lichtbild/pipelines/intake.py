@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lichtbild.core import Burst, Domain, Frame, MetadataError, NoiseModel, ShapeError
-from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
+from lichtbild.core import Burst, Cfa, Domain, Frame, MetadataError, NoiseModel, ShapeError
+from lichtbild.pipelines.filter_array import contradicted
 from lichtbild.sensor import choose_noise, noise_of_frames
 from lichtbild.stages import colour, white_balance
 from lichtbild.stages.defects import DefectFacts, DefectParams, repair
@@ -36,8 +36,9 @@ class Plan:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-def plan(burst: Burst, quad: QuadBayerParams) -> Plan:
-    """Look at every frame once: the sharpest of the usual exposure near the middle becomes the reference.
+def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
+    """Look at every frame once: the sharpest of the usual exposure near the middle becomes the reference, which comes
+    with the plan as `load` gives it.
 
     Raises
     ------
@@ -55,10 +56,19 @@ def plan(burst: Burst, quad: QuadBayerParams) -> Plan:
             )  # fmt: skip
     reference, how = _reference_of(burst)
     info = burst.sources[reference].info
-    frame = _linear(burst, reference, choose_noise(info).model, quad)
+    told = choose_noise(info).model
+    frame = _linear(burst, reference, told, quad)
+    other = contradicted(frame)
+    if other is not None and info.cfa is not None:
+        reason = f"the pixels contradict the filter array {info.cfa.name} of the file: taken as {other.name}"
+        burst = _labelled(burst, other, reason)
+        info = burst.sources[reference].info
+        frame = _linear(burst, reference, told, quad)
     chosen = noise_of_frames(info, [frame])
     noise = chosen.model
-    white = _white_of(frame.replaced(noise=noise))
+    if noise != told:
+        frame = _linear(burst, reference, noise, quad)
+    white = _white_of(frame)
     order = tuple(sorted(range(len(burst)), key=lambda k: (k < reference, abs(k - reference))))
     report = {
         "reference": {"frame": info.name, "why": how},
@@ -66,7 +76,16 @@ def plan(burst: Burst, quad: QuadBayerParams) -> Plan:
         "white_balance": list(white),
         "assumed": list(dict.fromkeys(line for s in burst.sources for line in s.info.reasons)),
     }
-    return Plan(burst, reference, order, noise, white, quad, report)
+    return Plan(burst, reference, order, noise, white, quad, report), frame
+
+
+def _labelled(burst: Burst, cfa: Cfa, reason: str) -> Burst:
+    """The burst with another filter array in all its frames."""
+    sources = [
+        dataclasses.replace(s, info=dataclasses.replace(s.info, cfa=cfa, reasons=(*s.info.reasons, reason)))
+        for s in burst.sources
+    ]
+    return dataclasses.replace(burst, sources=tuple(sources))
 
 
 def load(plan: Plan, index: int) -> Frame:
@@ -85,28 +104,6 @@ def load(plan: Plan, index: int) -> Frame:
 def repaired(frame: Frame, facts: DefectFacts, params: DefectParams) -> Frame:
     """Hot and dead pixels replaced; frames that have no mosaic any more are past that."""
     return repair(frame, facts, params) if frame.domain is Domain.MOSAIC else frame
-
-
-def cropped(frame: Frame) -> Frame:
-    """The default crop, with everything that belongs to its pixels."""
-    crop = frame.info.default_crop
-    if crop is None or crop == (0, 0, *frame.shape):
-        return frame
-    top, left, height, width = crop
-    top, left = min(max(top, 0), frame.shape[0] - 1), min(max(left, 0), frame.shape[1] - 1)
-    height, width = min(height, frame.shape[0] - top), min(width, frame.shape[1] - left)
-    window = (slice(top, top + height), slice(left, left + width))
-    n = frame.n_effective
-    gain = frame.gain
-    if gain is not None:
-        y = top + GAIN_STEP_PX * np.arange(-(-height // GAIN_STEP_PX) + 1.0)
-        x = left + GAIN_STEP_PX * np.arange(-(-width // GAIN_STEP_PX) + 1.0)
-        gain = sample_gain_grid(gain, y, x)
-    info = dataclasses.replace(frame.info, shape=(height, width), default_crop=(0, 0, height, width))
-    return frame.replaced(
-        pixels=np.ascontiguousarray(frame.pixels[window]), info=info, gain=gain,
-        n_effective=np.ascontiguousarray(n[window]) if isinstance(n, np.ndarray) else n,
-    )  # fmt: skip
 
 
 def _linear(burst: Burst, index: int, noise: NoiseModel, quad: QuadBayerParams) -> Frame:

@@ -99,9 +99,8 @@ def negative(
     then correct. Memory: two decoded frames and the accumulators, whatever the number of frames.
     `explain` gets pictures of what was found, one by one.
     """
-    plan = intake.plan(burst, params.quad_bayer)
+    plan, reference = intake.plan(burst, params.quad_bayer)
     work = _Steps(len(burst), progress)
-    reference = intake.load(plan, plan.reference)
     work.step("read", reference.info.name)
     if len(burst) == 1:
         reference = intake.repaired(reference, DefectFacts.none(), params.defects)

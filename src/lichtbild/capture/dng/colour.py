@@ -13,23 +13,13 @@ import numpy.typing as npt
 from lichtbild.capture.dng.tags import Tag, name_of
 from lichtbild.capture.dng.tiff import Directory
 from lichtbild.core import ColourCalibration, LichtbildError
+from lichtbild.core import colour_space as cs
 
 T = TypeVar("T")
 Matrix = npt.NDArray[np.float64]
 Xy = tuple[float, float]
 
 _OTHER = 255
-
-# CIE 015:2018, table T.3 (2 degree observer); EXIF LightSource codes.
-TABULATED_XY: dict[int, Xy] = {
-    17: (0.44758, 0.40745), 18: (0.34842, 0.35161), 19: (0.31006, 0.31616), 20: (0.33243, 0.34744),
-    21: (0.31272, 0.32903), 22: (0.29903, 0.31488), 23: (0.34567, 0.35851),
-}  # fmt: skip
-# Of the others EXIF gives a kind of light or a range of colour temperatures, of which this is the middle, K.
-_TEMPERATURES_K = {
-    1: 5500, 2: 4150, 3: 2850, 4: 5500, 9: 5500, 10: 6500, 11: 7500, 12: 6400, 13: 5050, 14: 4150, 15: 3525, 16: 2925,
-    24: 3200,
-}  # fmt: skip
 
 # (illuminant, its data, ColorMatrix, ForwardMatrix, CameraCalibration) of each of three sets.
 _SETS = (
@@ -68,7 +58,7 @@ def read_colour(ifd0: Directory, reasons: list[str]) -> ColourCalibration | None
                     f"{name_of(light)} does not tell the light of {name_of(matrix)}: that matrix is left aside"
                 )
                 continue
-            xy = TABULATED_XY[21]
+            xy = cs.D65_XY
             reasons.append(f"{name_of(light)} is missing: {name_of(matrix)} is taken to be of D65")
         if xy in xys:
             reasons.append(f"{name_of(matrix)} has the light of an earlier matrix: left aside")
@@ -129,9 +119,9 @@ def _illuminant(ifd0: Directory, light: Tag, data: Tag) -> Xy | None:
     code = ifd0.integer(light, 0, 0, 65535)
     if code == _OTHER:
         return _illuminant_data(ifd0, data)
-    if code in TABULATED_XY:
-        return TABULATED_XY[code]
-    return xy_of_temperature(_TEMPERATURES_K[code]) if code in _TEMPERATURES_K else None
+    if code in cs.LIGHT_SOURCE_XY:
+        return cs.LIGHT_SOURCE_XY[code]
+    return xy_of_temperature(cs.LIGHT_SOURCE_KELVIN[code]) if code in cs.LIGHT_SOURCE_KELVIN else None
 
 
 def _illuminant_data(ifd0: Directory, tag: Tag) -> Xy | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lichtbild.capture.dng.colour import optional
+from lichtbild.capture.dng.opcode_origin import in_active_area
 from lichtbild.capture.dng.tags import Tag
 from lichtbild.capture.dng.tiff import Directory
 from lichtbild.core import BLUE, GREEN, RED, Cfa, Exposure, LichtbildError, NoiseModel, Tags
@@ -139,19 +140,24 @@ def _mean(pairs: list[tuple[float, float]]) -> tuple[float, float]:
     return sum(s for s, _ in pairs) / len(pairs), sum(o for _, o in pairs) / len(pairs)
 
 
-def read_opcodes(raw: Directory, reasons: list[str]) -> OpcodeLists:
-    """The three opcode lists of the raw directory.
+def read_opcodes(
+    raw: Directory, stored: tuple[int, int], area: tuple[int, int, int, int], reasons: list[str]
+) -> OpcodeLists:
+    """The three opcode lists of the raw directory, in coordinates of the active area.
+
+    `stored` is the size of the image as stored, which list 1 counts in; `area` the active one (top, left, bottom,
+    right).
 
     Raises
     ------
     MetadataError
         If a list is damaged, or asks for a correction that is mandatory and not known.
     """
-    lists = (
+    first, second, third = (
         parse(raw.raw(tag), raw.where(tag), reasons) if raw.raw(tag) else ()
         for tag in (Tag.OPCODE_LIST_1, Tag.OPCODE_LIST_2, Tag.OPCODE_LIST_3)
     )
-    return OpcodeLists(*lists)
+    return OpcodeLists(in_active_area(first, stored, area), second, third)
 
 
 def baseline_exposure_ev(ifd0: Directory, reasons: list[str]) -> float:

@@ -183,7 +183,7 @@ def _info(
         cfa=cfa,
         levels=levels,
         noise=metadata.read_noise((raw, ifd0), kind, cfa, reasons),
-        opcodes=metadata.read_opcodes(raw, reasons),
+        opcodes=metadata.read_opcodes(raw, (layout.height, layout.width), area, reasons),
         default_crop=default_crop(raw, shape, reasons),
         orientation=orientation,
         as_shot_neutral=neutral,

@@ -156,9 +156,10 @@ def _judged(
     local_px, is_local = hand_px.copy(), np.zeros(len(tiles), np.bool_)
     is_wrong = doubt > 1
     if is_wrong.any() and params.local_search > 0 and reference.n_levels >= 3:
-        apart: F32 | None = None
+        apart: tuple[F32, npt.NDArray[np.bool_]] | None = None
         if before is not None and not before.refused and before.is_local.any():
-            apart = hand_px + before.local_px - before.hand_px
+            offset = before.local_px - before.hand_px
+            apart = hand_px + offset, np.asarray(np.any(offset, -1))
         found, own, left = local_motion(reference, other, hand, is_wrong.reshape(grid), apart, params.local_search)
         is_local[is_wrong] = (own < 0.6 * mismatch[is_wrong]) & (left < _MOST_LEFT)
         local_px[is_local.reshape(grid)] = found[is_local[is_wrong]]

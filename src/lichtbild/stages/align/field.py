@@ -240,7 +240,7 @@ def _is_nothing(values: F64, covariance: F64) -> bool:
     return float(unit @ np.linalg.solve(correlation, unit)) < 4 * len(values)
 
 
-def tile_step(sums: F32, gradient_noise: float) -> F32:
+def tile_step(sums: F32) -> F32:
     """Gauss-Newton step (dy, dx) of every tile alone, px of the level, damped where the tile says little, at most 1
     px."""
     s = sums.astype(np.float64)
@@ -252,32 +252,13 @@ def tile_step(sums: F32, gradient_noise: float) -> F32:
     return np.asarray(np.clip(np.stack([dy, dx], -1), -1, 1), np.float32)
 
 
-def nearest(grid: F32, shape: tuple[int, int]) -> F32:
-    """A grid [gh, gw, 2] read at the centres of another grid over the same picture."""
-    i = np.minimum((np.arange(shape[0]) + 0.5) * grid.shape[0] / shape[0], grid.shape[0] - 1).astype(int)
-    j = np.minimum((np.arange(shape[1]) + 0.5) * grid.shape[1] / shape[1], grid.shape[1] - 1).astype(int)
-    return np.asarray(grid[i][:, j], np.float32)
-
-
-def any_below(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """A mask on another grid over the same picture: true where any of the tiles whose centres it holds is."""
-    out = np.zeros(shape, np.bool_)
-    rows, columns = np.nonzero(mask)
-    i = np.minimum((rows + 0.5) * shape[0] / mask.shape[0], shape[0] - 1).astype(int)
-    j = np.minimum((columns + 0.5) * shape[1] / mask.shape[1], shape[1] - 1).astype(int)
-    out[i, j] = True
-    return out
-
-
-def best_match(
-    cost: F32, first: npt.NDArray[np.int32], guess: npt.NDArray[np.floating], radius: int
-) -> tuple[F32, F32]:
+def best_match(cost: F32, first: npt.NDArray[np.int32], radius: int) -> F32:
     """The displacement of each of n tiles, [n, 2], with the least cost, far ones at a small price, refined to a
-    fraction of a pixel by the parabola through its neighbours; and that cost [n]. `cost` [n, (2 radius + 1)^2],
-    `first` and `guess` [n, 2]."""
+    fraction of a pixel by the parabola through its neighbours. `cost` [n, (2 radius + 1)^2] about
+    `first` [n, 2]."""
     side = 2 * radius + 1
     steps = np.stack(np.divmod(np.arange(cost.shape[1]), side), -1) - radius
-    away = np.hypot(*np.moveaxis(first[:, None] + steps - guess[:, None], -1, 0))
+    away = np.hypot(steps[:, 0], steps[:, 1])
     price = cost * (1 + 0.01 * np.minimum(away, 10)).astype(np.float32)
     best = price.argmin(-1)
     row, column = np.divmod(best, side)
@@ -292,4 +273,4 @@ def best_match(
     left, right = block[k, row, np.maximum(column - 1, 0)], block[k, row, np.minimum(column + 1, side - 1)]
     dy = np.where((row > 0) & (row < side - 1), fraction(up, middle, down), 0)
     dx = np.where((column > 0) & (column < side - 1), fraction(left, middle, right), 0)
-    return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32), np.asarray(price[k, best], np.float32)
+    return np.asarray(first + steps[best] + np.stack([dy, dx], -1), np.float32)

@@ -164,38 +164,41 @@ class TileNormal:
 
 @hl.generator(name="align_match")
 class Match:
-    """reference, current float32 [h, w + 40], start int32 [th, tw, 2] (dy, dx), radius -> mean absolute difference of
-    each 8 px tile for every displacement start + (-radius..radius)^2, float32 [th, tw, (2 radius + 1)^2]."""
+    """reference, current float32 [h, w + 40], tiles int32 [n, 2] (row, column), start int32 [n, 2] (dy, dx), radius ->
+    mean absolute difference of each 8 px tile for every displacement start + (-radius..radius)^2, float32
+    [n, (2 radius + 1)^2]."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
-    start = hl.InputBuffer(hl.Int(32), 3)
+    tiles = hl.InputBuffer(hl.Int(32), 2)
+    start = hl.InputBuffer(hl.Int(32), 2)
     radius = hl.InputScalar(hl.Int(32))
-    out = hl.OutputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
         w, h = g.current.dim(0).extent() - 2 * BORDER_PX, g.current.dim(1).extent()
-        side = 2 * g.radius + 1
+        side, n = 2 * g.radius + 1, hl.Var("n")
         ry = hl.RDom([(0, MATCH_TILE_PX)])
         lane = hl.Func("lane")
+        row = hl.clamp(g.tiles[0, n], 0, h / MATCH_TILE_PX - 1) * MATCH_TILE_PX
+        column = hl.clamp(g.tiles[1, n], 0, w / MATCH_TILE_PX - 1) * MATCH_TILE_PX
         # The tile's corner is clamped, not each pixel: loads stay contiguous.
-        top = hl.clamp(y * MATCH_TILE_PX + g.start[0, x, y] + d // side - g.radius, 0, h - MATCH_TILE_PX)
-        left = hl.clamp(x * MATCH_TILE_PX + g.start[1, x, y] + d % side - g.radius, 0, w - MATCH_TILE_PX)
-        lane[c, d, x, y] = hl.f32(0)
-        lane[c, d, x, y] += hl.abs(
-            g.reference[BORDER_PX + x * MATCH_TILE_PX + c, y * MATCH_TILE_PX + ry.x]
-            - g.current[BORDER_PX + left + c, top + ry.x]
+        top = hl.clamp(row + g.start[0, n] + d // side - g.radius, 0, h - MATCH_TILE_PX)
+        left = hl.clamp(column + g.start[1, n] + d % side - g.radius, 0, w - MATCH_TILE_PX)
+        lane[c, d, n] = hl.f32(0)
+        lane[c, d, n] += hl.abs(
+            g.reference[BORDER_PX + column + c, row + ry.x] - g.current[BORDER_PX + left + c, top + ry.x]
         )
         rx = hl.RDom([(0, MATCH_TILE_PX)])
-        g.out[d, x, y] = hl.f32(0)
-        g.out[d, x, y] += lane[rx.x, d, x, y] / (MATCH_TILE_PX * MATCH_TILE_PX)
+        g.out[d, n] = hl.f32(0)
+        g.out[d, n] += lane[rx.x, d, n] / (MATCH_TILE_PX * MATCH_TILE_PX)
 
         # A displacement is eight vector rows; the tile of the reference stays in registers and L1.
-        g.out.parallel(y)
-        g.out.update().reorder(rx.x, d, x, y).unroll(rx.x).parallel(y)
+        g.out.parallel(n, 16, hl.TailStrategy.GuardWithIf)
+        g.out.update().reorder(rx.x, d, n).unroll(rx.x).parallel(n, 16, hl.TailStrategy.GuardWithIf)
         lane.compute_at(g.out, d).bound(c, 0, MATCH_TILE_PX).vectorize(c)
-        lane.update().reorder(c, ry.x, d, x, y).vectorize(c).unroll(ry.x)
+        lane.update().reorder(c, ry.x, d, n).vectorize(c).unroll(ry.x)
 
 
 if __name__ == "__main__":

@@ -8,32 +8,34 @@ import numpy.typing as npt
 from lichtbild.core.native import call
 from lichtbild.stages.align import field
 from lichtbild.stages.align.field import Hand
-from lichtbild.stages.align.levels import Pyramid, normal_equations, tile_grid
-from lichtbild.stages.align.steps import gradient_noise
+from lichtbild.stages.align.levels import TILE_PX, Pyramid, normal_equations
 
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 _MATCH_TILE_PX = 8
 
 
 def local_motion(
-    reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: F32 | None, search_px: int
+    reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: tuple[F32, Mask] | None, search_px: int
 ) -> tuple[F32, F32, F32]:
     """Displacement of the wanted 32 px tiles found by themselves, float32 [n, 2], their mismatch [n], and that over
     what noise and texture explain [n].
 
-    `before` float32 [th, tw, 2] is a displacement of all tiles that is tried beside the hand's.
+    `before` is a displacement of all tiles, float32 [th, tw, 2], that is tried as well in some of them, bool [th, tw].
     """
-    searched = _search(reference, other, hand, is_wanted, None, search_px)
     tiles = np.argwhere(is_wanted).astype(np.int32)
-    found, mismatch, doubt = _refined(reference, other, tiles, searched[is_wanted])
+    by_hand = hand.at(field.tile_centres(tiles, TILE_PX))[:, :2]
+    found, mismatch, doubt = _refined(reference, other, tiles, _search(reference, other, tiles, by_hand, search_px))
     if before is not None:
-        again = _search(reference, other, hand, is_wanted, before, search_px)
-        second = _refined(reference, other, tiles, again[is_wanted])
-        is_better = second[1] < 0.9 * mismatch
-        found = np.where(is_better[:, None], second[0], found)
-        mismatch, doubt = (np.where(is_better, b, a) for a, b in ((mismatch, second[1]), (doubt, second[2])))
+        again = np.nonzero(before[1][is_wanted])[0]
+        start = np.asarray(before[0][is_wanted][again], np.float64)
+        second = _refined(reference, other, tiles[again], _search(reference, other, tiles[again], start, search_px))
+        is_better = second[1] < 0.9 * mismatch[again]
+        for mine, theirs in zip((found, mismatch, doubt), second, strict=True):
+            mine[again[is_better]] = theirs[is_better]
     return found, mismatch, doubt
 
 
@@ -57,33 +59,27 @@ def _refined(reference: Pyramid, other: Pyramid, tiles: npt.NDArray[np.int32], s
     for _ in range(2):
         motion[:, :2] = found / 2
         sums = normal_equations(reference, other, 0, tiles, motion)
-        found = found + 2 * field.tile_step(sums, gradient_noise(0))
+        found = found + 2 * field.tile_step(sums)
     motion[:, :2] = found / 2
     sums = normal_equations(reference, other, 0, tiles, motion)
     mismatch, allowed = field.tile_mismatch(sums)
     return found, mismatch, mismatch / allowed
 
 
-def _search(reference: Pyramid, other: Pyramid, hand: Hand, is_wanted: Mask, before: F32 | None, search_px: int) -> F32:
-    """Displacement of the wanted 32 px tiles by block matching at an eighth, then a quarter of the mosaic's size; the
-    hand's for all others."""
-    coarse, fine = 2, 1
-    found: F32 | None = None
-    for level, radius in ((coarse, max(1, search_px // 8)), (fine, 3)):
+def _search(reference: Pyramid, other: Pyramid, tiles: Ints, start_px: F64, search_px: int) -> F32:
+    """Displacement of 32 px tiles [n, 2] near `start_px` [n, 2] by block matching at an eighth, then a quarter of the
+    mosaic's size."""
+    found = start_px
+    for level, radius in ((2, max(1, search_px // 8)), (1, 3)):
         scale = 2.0 ** (level + 1)
         shape = reference.shape(level)
-        grid = shape[0] // _MATCH_TILE_PX, shape[1] // _MATCH_TILE_PX
-        tiles = np.stack(np.unravel_index(np.arange(grid[0] * grid[1]), grid), -1)
-        hand_flow = hand.at(field.tile_centres(tiles, _MATCH_TILE_PX * scale))[:, :2].reshape(*grid, 2) / scale
-        if found is not None:
-            start: npt.NDArray[np.floating] = field.nearest(found, grid) * 2
-        else:
-            start = hand_flow if before is None else field.nearest(before, grid) / scale
-        first = np.ascontiguousarray(np.rint(start), np.int32)
-        cost = np.full((*grid, (2 * radius + 1) ** 2), np.nan, np.float32)
-        call("align_match", reference.bordered[level], other.bordered[level], first, radius, cost)
-        wanted = np.nonzero(field.any_below(is_wanted, grid))
-        found = np.asarray(hand_flow, np.float32)
-        found[wanted] = field.best_match(cost[wanted], first[wanted], start[wanted], radius)[0]
-    assert found is not None
-    return np.asarray(field.nearest(found, tile_grid(reference.shape(0))) * 2.0 ** (fine + 1), np.float32)
+        last = np.array([n // _MATCH_TILE_PX - 1 for n in shape])
+        blocks = np.minimum((tiles * TILE_PX / (_MATCH_TILE_PX * scale)).astype(np.int32), last).astype(np.int32)
+        first = np.ascontiguousarray(np.rint(found / scale), np.int32)
+        # Tiles that share a block of the coarse level, and start alike, are matched once.
+        keys, back = np.unique(np.concatenate([blocks, first], 1), axis=0, return_inverse=True)
+        blocks, first = (np.ascontiguousarray(keys[:, k : k + 2]) for k in (0, 2))
+        cost = np.empty((len(blocks), (2 * radius + 1) ** 2), np.float32)
+        call("align_match", reference.bordered[level], other.bordered[level], blocks, first, radius, cost)
+        found = field.best_match(cost, first, radius)[back.ravel()].astype(np.float64) * scale
+    return np.asarray(found, np.float32)

@@ -110,18 +110,18 @@ def align_tile_normal(
         out[n] = [np.sum(term) for term in terms]
 
 
-def align_match(reference: Floats, current: Floats, start: Ints, radius: int, out: Floats) -> None:
-    """Mean absolute difference of each 8 px tile for every displacement start + (-radius .. radius)^2, row by row.
+def align_match(reference: Floats, current: Floats, tiles: Ints, start: Ints, radius: int, out: Floats) -> None:
+    """Mean absolute difference of each listed 8 px tile for every displacement start + (-radius .. radius)^2.
 
-    reference, current [h, w + 40]; start int32 [th, tw, 2]; out [th, tw, (2 radius + 1)^2]. A tile that would leave the
+    reference, current [h, w + 40]; tiles and start int32 [n, 2]; out [n, (2 radius + 1)^2]. A tile that would leave the
     current frame is moved back into it.
     """
     reference, current = (image[:, BORDER_PX : image.shape[1] - BORDER_PX] for image in (reference, current))
     h, w = current.shape
     side = 2 * radius + 1
-    for ty, tx, d in np.ndindex(*out.shape):
-        y, x = ty * MATCH_TILE_PX, tx * MATCH_TILE_PX
-        top = np.clip(y + start[ty, tx, 0] + d // side - radius, 0, h - MATCH_TILE_PX)
-        left = np.clip(x + start[ty, tx, 1] + d % side - radius, 0, w - MATCH_TILE_PX)
+    for n, d in np.ndindex(*out.shape):
+        y, x = tiles[n] * MATCH_TILE_PX
+        top = np.clip(y + start[n, 0] + d // side - radius, 0, h - MATCH_TILE_PX)
+        left = np.clip(x + start[n, 1] + d % side - radius, 0, w - MATCH_TILE_PX)
         mine = reference[y : y + MATCH_TILE_PX, x : x + MATCH_TILE_PX].astype(np.float64)
-        out[ty, tx, d] = np.abs(mine - current[top : top + MATCH_TILE_PX, left : left + MATCH_TILE_PX]).mean()
+        out[n, d] = np.abs(mine - current[top : top + MATCH_TILE_PX, left : left + MATCH_TILE_PX]).mean()

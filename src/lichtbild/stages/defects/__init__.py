@@ -32,6 +32,7 @@ CONTRAST_HOT = 0.15
 CONTRAST_DEAD = 0.3
 TEXTURE = 0.8
 TEXTURE_STEADY = 0.5  # for what stays at its place in all frames
+STRONG = 3.0  # times as far as a user asks for: what one frame of a burst tells
 THRESHOLDS = (TEXTURE, CONTRAST_HOT, CONTRAST_DEAD, SPREAD_HOT, SPREAD_DEAD)
 
 
@@ -144,22 +145,28 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
         block = (rows // GAIN_STEP_PX, columns // GAIN_STEP_PX, site)
         variance[k] = alpha[block] * np.maximum(np.where(above[k] > 0, level_high[k], level_low[k]), 0) + beta[block]
     span = level_high - level_low
-    n_asked = -(-2 * len(frames) // 3)
 
     def stays(excess: Array, level: Array, spread: Array, contrast: float, most: float) -> npt.NDArray[np.bool_]:
         order = np.argsort(np.maximum(TEXTURE_STEADY * span, spread / most) - excess, axis=0)
         ordered = [np.take_along_axis(v, order, 0) for v in (excess, level, spread, span, variance)]
 
-        def is_clear(n: int) -> npt.NDArray[np.bool_]:
+        def is_clear(n: int, sigmas: float) -> npt.NDArray[np.bool_]:
             """The means over the n frames that say it most clearly tell a defect."""
             seen, lit, beside, reach, noise = (v[:n].mean(axis=0) for v in ordered)
-            is_far = (seen > settings.sigmas * np.sqrt(noise / n)) & (seen > contrast * np.abs(lit))
+            is_far = (seen > sigmas * np.sqrt(noise / n)) & (seen > contrast * np.abs(lit))
             return np.asarray(is_far & (seen > TEXTURE_STEADY * reach) & (beside < most * seen))
 
-        # One frame may tell, or all that are asked together; in all of those it must be there.
-        seen, noise = ordered[0][:n_asked], ordered[4][:n_asked].mean(axis=0)
-        is_steady = seen.min(axis=0) > 0.3 * seen.mean(axis=0) - 3 * np.sqrt(noise)
-        return np.asarray(is_steady & (is_clear(n_asked) | is_clear(1)))
+        sigma = np.sqrt(variance.mean(axis=0))
+        is_steady = excess.min(axis=0) > 0.3 * excess.mean(axis=0) - 3 * sigma
+        # A strong one may be told by one frame, where in the others it shows, or an edge is there to hide it and the
+        # pixel is as far from the far side of the edge as it has to be.
+        strong = ordered[0][0]
+        shows = excess > 0.5 * strong
+        is_hidden = (span > 0.5 * strong) & (excess + span > 0.7 * strong)
+        is_there = (shows | is_hidden).all(axis=0) & (2 * shows.sum(axis=0) >= len(frames))
+        return np.asarray(
+            (is_steady & is_clear(len(frames), settings.sigmas)) | (is_there & is_clear(1, STRONG * settings.sigmas))
+        )
 
     bad = stays(above, level_high, around, CONTRAST_HOT, SPREAD_HOT)
     bad |= stays(below, level_low, -around, CONTRAST_DEAD, SPREAD_DEAD)

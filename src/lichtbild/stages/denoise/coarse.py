@@ -44,7 +44,7 @@ def change(frame: Frame, balance: Floats, strength: Floats, usual_share: float) 
     levels, variances = [thumb, half], [cells, halved(cells)]
     weights = []
     for plane, variance in zip(levels, variances, strict=True):
-        blocks = blocks_of(None, plane, variance, spectrum.MAX_BLOCKS)
+        blocks = blocks_of(plane, variance, spectrum.MAX_BLOCKS)
         # Noise of a thumbnail's pixel: that of so many of the picture's.
         model = spectrum.declared(0.0, 1)[0] / np.float32(CELL_PX**2 * (thumb.size / plane.size))
         weights.append(np.ascontiguousarray(1 / spectrum.measured(*blocks, model, False), np.float32))

@@ -15,6 +15,7 @@ from lichtbild.core.noise import NoiseModel
 from lichtbild.stages.denoise import spectrum
 
 Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
 
 N_SCALES = 3
 # Limit of the extra strength where fewer frames were averaged than in most of the picture.
@@ -124,19 +125,22 @@ def usual_share(frames: Sequence[Frame]) -> float:
     return float(1 / max(np.quantile(some, 0.75), 1e-3))
 
 
-def blocks_of(light: Floats | None, plane: Floats | None, variance: Floats, most: int) -> tuple[Floats, Floats]:
-    """Up to `most` blocks [n, 3 parts, 8, 8] of a scale and their noise [n, 3].
+def blocks_of(plane: Floats, variance: Floats, most: int) -> tuple[Floats, Floats]:
+    """Up to `most` blocks [n, 3 parts, 8, 8] of a scale [3, H, W] and their noise [n, 3]."""
+    rows, columns, near = _places(plane.shape[1], plane.shape[2], variance, most)
+    return np.moveaxis(plane[:, rows, columns], 0, 1), near
 
-    The finest scale is made from `light` (white-balanced, with the root's offset), the others are `plane`.
-    """
+
+def finest_blocks(rgb: Floats, balance: Floats, offset: float, variance: Floats, most: int) -> tuple[Floats, Floats]:
+    """`blocks_of` the finest scale, from camera RGB [H, W, 3]."""
+    rows, columns, near = _places(rgb.shape[0], rgb.shape[1], variance, most)
+    roots = np.sqrt(np.maximum(rgb[rows, columns] * balance + np.float32(offset), 0))
+    return np.moveaxis(roots @ PARTS.T, 3, 1), near
+
+
+def _places(height: int, width: int, variance: Floats, most: int) -> tuple[Indices, Indices, Floats]:
+    """Rows and columns of up to `most` blocks [n, 8, 8], and their noise [n, 3]."""
     inside = np.arange(spectrum.SIZE)
-    height, width = plane.shape[1:] if plane is not None else light.shape[:2] if light is not None else (0, 0)
     top, left = spectrum.block_places(height, width, most)
-    rows, columns = top[:, None, None] + inside[:, None], left[:, None, None] + inside
-    if plane is None:
-        assert light is not None
-        blocks = np.moveaxis(np.sqrt(np.maximum(light[rows, columns], 0)) @ PARTS.T, 3, 1)
-    else:
-        blocks = np.moveaxis(plane[:, rows, columns], 0, 1)
     near = (top // 4 + 1).clip(0, variance.shape[1] - 1), (left // 4 + 1).clip(0, variance.shape[2] - 1)
-    return blocks, variance[:, near[0], near[1]].T
+    return top[:, None, None] + inside[:, None], left[:, None, None] + inside, variance[:, near[0], near[1]].T

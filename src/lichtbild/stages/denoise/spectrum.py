@@ -14,7 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 SIZE = 8
-MAX_BLOCKS = 4096
+MAX_BLOCKS = 3072
 MIN_FLAT = 48
 # Part of the blocks that is taken to be flat: those with the least luminance in coefficients of order 1 to 3.
 FLAT_PART = 0.12

@@ -141,12 +141,10 @@ class Merger:
         how = (*red, 1 / (16 * self.params.kernel_px**2), weight, clip)
         cells = _cells(trust)
         if len(cells) < _FEW * trust.size / _CELL_BLOCKS**2:
-            parts = np.empty((len(cells), _VECTOR_PX, self._sums.shape[1], _VECTOR_PX), np.float32)
             if len(cells):
-                call(f"merge_gather_{kind}_cells", flat, width, height, trust, flow, self._first, *how, cells, parts)
-            for (row, column), part in zip(cells * _VECTOR_PX, parts, strict=True):
-                place = self._sums[row : row + _VECTOR_PX, :, column : column + _VECTOR_PX]
-                place += part[: place.shape[0], :, : place.shape[2]]
+                call(
+                    f"merge_gather_{kind}_cells", flat, width, height, trust, flow, self._first, *how, cells, self._sums
+                )
             return
         top, bottom = _VECTOR_PX * int(cells[0, 0]), min(_VECTOR_PX * (int(cells[-1, 0]) + 1), height)
         sums, first = self._sums[top:bottom], self._first[top : bottom + 2]
@@ -156,8 +154,10 @@ class Merger:
 
 def _cells(trust: U8) -> npt.NDArray[np.int32]:
     """Rows and columns of the cells of 16 x 16 px that have any trust, [n, 2], in order."""
-    rows = np.maximum.reduceat(trust, np.arange(0, trust.shape[0], _CELL_BLOCKS), axis=0)
-    return np.ascontiguousarray(np.argwhere(rows.reshape(len(rows), -1, _CELL_BLOCKS).any(-1)), np.int32)
+    # Eight blocks of a row are one number of 64 bits.
+    across = np.ascontiguousarray(trust).view(np.uint64)
+    rows = np.bitwise_or.reduceat(across, np.arange(0, trust.shape[0], _CELL_BLOCKS), axis=0)
+    return np.ascontiguousarray(np.argwhere(rows), np.int32)
 
 
 def _in_rows(bands: Iterable[Frame], reference: Frame) -> F32:

@@ -159,21 +159,29 @@ def gather_rows(g, of_frame, n_planes):
 
 
 def gather_cells(g, of_frame, n_planes):
-    """Cells of 16 x 16 pixels here and there."""
-    block, top = (hl.clamp(g.cells[k, n], 0, 1 << 24) for k in (1, 0))
-    block = hl.unsafe_promise_clamped(block, hl.i32(0), g.trust.dim(0).extent() * 2 // LANES - 1)
-    row = hl.clamp(top * LANES + y, 0, g.height - 1)
-    row = hl.unsafe_promise_clamped(
-        row, hl.i32(0), hl.min(g.first.dim(2).extent() - 3, 2 * g.trust.dim(1).extent() - 1)
-    )
+    """Cells of 16 x 16 pixels here and there, added in place; the rest of the sums is left alone."""
+    width, height = (g.out.output_buffer().dim(k).extent() for k in (0, 2))
+    part = hl.RDom([(0, LANES), (0, LANES), (0, g.cells.dim(1).extent())], "part")
+    place_y = hl.clamp(g.cells[0, n], 0, (height - 1) // LANES) * LANES + y
+    block = hl.unsafe_promise_clamped(hl.clamp(g.cells[1, n], 0, (width - 1) // LANES), hl.i32(0), width // LANES)
+    row = hl.unsafe_promise_clamped(hl.min(place_y, height - 1), hl.i32(0), g.height - 1)
     landing = Landing(g, block, row, g.trust[(block * LANES + xi) // 2, row // 2])
     total = hl.Func("total")
     total[xi, y, n] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, block * LANES, row, landing))))
-    g.out[xi, c, y, n] = chosen([total[xi, y, n][k] for k in range(n_planes)])
 
-    g.out.bound(c, 0, n_planes).bound(xi, 0, LANES).bound(y, 0, LANES)
-    g.out.reorder(c, xi, y, n).unroll(c).vectorize(xi).parallel(n, 8, GUARD)
-    total.bound(xi, 0, LANES).compute_at(g.out, y).vectorize(xi)
+    at_x = hl.clamp(g.cells[1, part.z], 0, (width - 1) // LANES) * LANES + part.x
+    at_y = hl.clamp(g.cells[0, part.z], 0, (height - 1) // LANES) * LANES + part.y
+    part.where((at_x < width) & (at_y < height))
+    at_x, at_y = hl.unsafe_promise_clamped(at_x, 0, width - 1), hl.unsafe_promise_clamped(at_y, 0, height - 1)
+    added = chosen([total[part.x, part.y, part.z][k] for k in range(n_planes)])
+    g.out[x, c, y] = hl.undef(hl.Float(16))
+    g.out[at_x, c, at_y] = hl.cast(hl.Float(16), hl.f32(g.out[at_x, c, at_y]) + added)
+
+    # No cell comes twice.
+    g.out.bound(c, 0, n_planes)
+    update = g.out.update(0).allow_race_conditions()
+    update.reorder(c, part.x, part.y, part.z).unroll(c).vectorize(part.x).parallel(part.z)
+    total.bound(xi, 0, LANES).compute_at(g.out, part.y).vectorize(xi)
 
 
 class Gather:
@@ -227,8 +235,8 @@ class GatherRgb(Gather):
 
 @hl.generator(name="merge_gather_mosaic_cells")
 class GatherMosaicCells(Gather):
-    """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of the
-    cell) -> what is to be added to them, float32 [n, 16, 6, 16]."""
+    """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of
+    each, none twice) -> sums, added to in place."""
 
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
@@ -236,7 +244,7 @@ class GatherMosaicCells(Gather):
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
     cells = hl.InputBuffer(hl.Int(32), 2)
-    out = hl.OutputBuffer(hl.Float(32), 4)
+    out = hl.OutputBuffer(hl.Float(16), 3)
 
     def generate(self):
         gather_cells(self, of_mosaic, 6)
@@ -244,13 +252,13 @@ class GatherMosaicCells(Gather):
 
 @hl.generator(name="merge_gather_rgb_cells")
 class GatherRgbCells(Gather):
-    """As GatherMosaicCells for rgb -> float32 [n, 16, 4, 16]."""
+    """As GatherMosaicCells for rgb."""
 
     falloff = hl.InputScalar(hl.Float(32))
     weight = hl.InputScalar(hl.Float(32))
     clip = hl.InputScalar(hl.Float(32))
     cells = hl.InputBuffer(hl.Int(32), 2)
-    out = hl.OutputBuffer(hl.Float(32), 4)
+    out = hl.OutputBuffer(hl.Float(16), 3)
 
     def generate(self):
         gather_cells(self, of_rgb, 4)

@@ -212,23 +212,23 @@ def merge_gather_rgb(
 
 
 def merge_gather_mosaic_cells(mosaic: Floats, width: int, height: int, *rest: Any) -> None:
-    """What `merge_gather_mosaic` adds to cells of 16 x 16 px of the whole picture; instead of `top` and the sums: cells
-    [n, 2], rows and columns of them, and out [n, 16, 6, 16]. Beyond the picture anything."""
+    """`merge_gather_mosaic` for some cells of 16 x 16 px of the whole picture; instead of `top` and the sums: cells
+    [n, 2], rows and columns of them, and the sums, which are added to."""
     _of_cells(merge_gather_mosaic, mosaic, width, height, *rest)
 
 
 def merge_gather_rgb_cells(rgb: Floats, width: int, height: int, *rest: Any) -> None:
-    """As `merge_gather_mosaic_cells` for rgb and out [n, 16, 4, 16]."""
+    """As `merge_gather_mosaic_cells` for rgb."""
     _of_cells(merge_gather_rgb, rgb, width, height, *rest)
 
 
 def _of_cells(gather: Any, frame: Floats, width: int, height: int, *rest: Any) -> None:
-    *arguments, cells, out = rest
-    whole = np.zeros((height, out.shape[2], width))
+    *arguments, cells, sums = rest
+    whole = np.zeros(sums.shape)
     gather(frame, width, height, *arguments, 0, whole.copy(), whole)
-    padded = np.pad(whole, ((0, LANES), (0, 0), (0, LANES)))
-    for (row, column), part in zip(cells * LANES, out, strict=True):
-        part[:] = padded[row : row + LANES, :, column : column + LANES]
+    for row, column in cells * LANES:
+        place = np.s_[row : row + LANES, :, column : column + LANES]
+        sums[place] += whole[place]
 
 
 def merge_guess(rgb: Floats, top: int, out: Floats) -> None:
