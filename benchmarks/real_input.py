@@ -146,6 +146,8 @@ SHOTS = (
     Shot("MDSP face x 60", "mfsr_sequences", "face_adyoron_1.npy", sequence("face_adyoron_1.npy")),
     Shot("MDSP rotation x 20", "mfsr_sequences", "adyoron_rotation.npy", sequence("adyoron_rotation.npy")),
     Shot("MDSP text x 30", "mfsr_sequences", "text.npy", sequence("text.npy")),
+    Shot("MDSP EIA chart x 16", "mfsr_sequences", "eia_lr.mat", matlab("eia_lr.mat", "eia_lr")),
+    Shot("MDSP alpaca x 55", "mfsr_sequences", "Alpaca.mat", matlab("Alpaca.mat", "Alpaca")),
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def test_the_pipeline_says_so(shared_data):
     import lichtbild as lb
 
     burst = lb.read(shared_data("raw_pi_dng_minimal") / "pi_640x480_10bit_pidng.dng")
-    plan = intake.plan(burst, QuadBayerParams())
+    plan, _ = intake.plan(burst, QuadBayerParams())
     assert plan.burst.sources[0].info.cfa == Cfa.from_name("BGGR")
     assert any("contradict the filter array GBRG" in line for line in plan.report["assumed"])
     assert intake.load(plan, 0).info.cfa == Cfa.from_name("BGGR")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +27,13 @@ def enlarged(info: FrameInfo, scale: int) -> FrameInfo:
     return dataclasses.replace(
         info,
         shape=(scale * info.shape[0], scale * info.shape[1]),
-        default_crop=None if crop is None else tuple(scale * v for v in crop),
+        default_crop=None if crop is None else (scale * crop[0], scale * crop[1], scale * crop[2], scale * crop[3]),
         opcodes=dataclasses.replace(info.opcodes, after_demosaic=ops),
     )
 
 
 def _enlarged_op(op: Opcode, scale: int, where: str) -> Opcode:
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if isinstance(op, TrimBounds):
         changes = {name: scale * getattr(op, name) for name in ("top", "left", "bottom", "right")}
     area = getattr(op, "area", None)

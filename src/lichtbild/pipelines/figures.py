@@ -85,7 +85,7 @@ class Canvas:
         i, j = (
             np.minimum((at / cell_px).astype(np.intp), n - 1) for at, n in zip(self.places(), cells.shape, strict=False)
         )
-        return cells[i[:, None], j]
+        return np.asarray(cells[i[:, None], j])
 
     def sampled(self, cells: npt.NDArray[np.generic], cell_px: float) -> F32:
         """A grid of values at the centres of cells, [n, m, ...], with straight lines between."""
@@ -100,8 +100,8 @@ class Canvas:
 
     def grey(self, low: float = 0.0, high: float = 255.0) -> F32:
         """The scene without its colours, dimmed to `low` .. `high`, [h, w, 1]."""
-        grey = self.backdrop @ np.float32([0.3, 0.59, 0.11])
-        return (low + (high - low) / 255 * grey)[..., None].astype(np.float32)
+        grey = self.backdrop @ np.array([0.3, 0.59, 0.11], np.float32)
+        return np.asarray((low + (high - low) / 255 * grey)[..., None], np.float32)
 
 
 def ramp(anchors: tuple[tuple[int, int, int], ...], n: int = 256) -> Picture:
@@ -114,7 +114,7 @@ def ramp(anchors: tuple[tuple[int, int, int], ...], n: int = 256) -> Picture:
 def heat(part: npt.NDArray[np.floating], colours: Picture) -> Picture:
     """Numbers from 0 to 1 in colours; what is beyond takes those of the ends, what is no number the least."""
     index = np.nan_to_num(part, nan=0.0) * (len(colours) - 1)
-    return colours[np.clip(np.rint(index), 0, len(colours) - 1).astype(np.intp)]
+    return np.asarray(colours[np.clip(np.rint(index), 0, len(colours) - 1).astype(np.intp)])
 
 
 def blended(base: npt.NDArray[np.generic], colour: npt.ArrayLike, cover: npt.NDArray[np.floating]) -> Picture:
@@ -191,7 +191,7 @@ def _hues(flow: F32) -> npt.NDArray[np.floating]:
             [0.2309699292, -0.3413193965, 1.7076147010],
         ]
     )
-    return np.rint(255 * srgb_encode(np.clip(linear, 0, 1)))
+    return np.asarray(np.rint(255 * srgb_encode(np.clip(linear, 0, 1))))
 
 
 def wheel(rim: str) -> Wheel:
@@ -205,7 +205,7 @@ def arrow(
     canvas: Picture, tail: tuple[float, float], tip: tuple[float, float], colour: tuple[int, int, int], width: float
 ) -> None:
     """An arrow from `tail` to `tip` (row, column) on `canvas`, in place, with a rim of the opposite tone."""
-    start, end = np.float64(tail), np.float64(tip)
+    start, end = np.array(tail, np.float64), np.array(tip, np.float64)
     along = end - start
     length = float(np.hypot(*along))
     head = min(4.5 * width, 0.5 * length)

@@ -63,6 +63,7 @@ def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
         reason = f"the pixels contradict the filter array {info.cfa.name} of the file: taken as {other.name}"
         burst = _labelled(burst, other, reason)
         info = burst.sources[reference].info
+        told = choose_noise(info).model
         frame = _linear(burst, reference, told, quad)
     chosen = noise_of_frames(info, [frame])
     noise = chosen.model
