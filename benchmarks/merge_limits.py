@@ -256,7 +256,7 @@ def edge() -> str:
 def flats() -> str:
     made = make_set("tones")
     inset = 24
-    frame = intake.load(intake.plan(alone(made), PhotoParams().quad_bayer), 0).pixels
+    frame = intake.plan(alone(made), PhotoParams().quad_bayer)[1].pixels
     lines = [
         "**Noise in flats** before denoising: how far it falls, over sqrt(n) (goal: 0.97 to 1.03 everywhere; green)",
         "",
@@ -304,7 +304,7 @@ def mosaic(names: list[str]) -> str:
         rng = np.random.default_rng(1)
         variance = noise.alpha[0] * truth + noise.beta[0]
         pictures = {
-            "one": intake.load(intake.plan(alone(made), PhotoParams().quad_bayer), 0).pixels,
+            "one": intake.plan(alone(made), PhotoParams().quad_bayer)[1].pixels,
             "merged": bayer_negative(merged(made.burst)[0]).pixels,
             "guess 0": bayer_negative(merged(made.burst, 0.0)[0]).pixels,
             "ideal": truth + rng.standard_normal(truth.shape) * np.sqrt(variance / len(made.burst)),

@@ -101,6 +101,18 @@ def test_pictures_come_one_by_one(burst, monkeypatch):
                      "frames", "rejected", "noise"]  # fmt: skip
 
 
+def test_a_frame_that_was_refused_is_named(burst, monkeypatch):
+    from lichtbild.pipelines import photo
+
+    align = photo.align
+    monkeypatch.setattr(photo, "align", lambda *a: dataclasses.replace(align(*a), refused="another scene"))
+    found = []
+    api.merge(burst, explain=found.append)
+    names = [source.info.name for source in burst.sources[1:]]
+    assert {e.frame for e in found} == {None}
+    assert found[-1].facts["refused"] == dict.fromkeys(names, "another scene")
+
+
 def test_a_picture_is_the_same_explained_or_not(burst):
     plain, explained = api.develop(burst), api.develop(burst, explain=lambda e: None)
     np.testing.assert_array_equal(plain.pixels, explained.pixels)

@@ -76,6 +76,10 @@ class Explainer:
         self._followed = self._followed + motion.is_local
         self._n_others += 1
 
+    def refused(self, index: int, why: str) -> None:
+        """A frame could not be aligned: there is no picture of it, but its name and reason are told with the whole."""
+        self._whole.setdefault("refused", {})[self._names[index]] = why
+
     def merged(self, frame: Frame) -> None:
         """The negative is there: of one frame (MOSAIC or CAMERA_RGB), or merged."""
         if isinstance(frame.n_effective, np.ndarray):
@@ -113,7 +117,7 @@ class Explainer:
         picture = figures.blended(faded, figures.RED, 0.85 * share)
         shows = "Red: what the frames were not trusted with."
         least = min(2, self._n_others)
-        if (self._followed >= least).any():
+        if self._n_others and (self._followed >= least).any():
             rim = figures.rims(self._canvas.nearest(self._followed >= least, TILE_PX).astype(bool))
             picture = figures.blended(picture, figures.CYAN, rim.astype(np.float32))
             shows += f" Inside cyan lines something moved by itself and was followed, in {least} frames or more."

@@ -128,6 +128,8 @@ def negative(
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
+            if told:
+                told.refused(k, motion.refused)
             work.step("merge", frame.info.name)
             continue
         trust = best.add(merger, joint, frame, motion)

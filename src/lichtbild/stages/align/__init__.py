@@ -182,7 +182,7 @@ def _refused(reference: Pyramid, why: str) -> Motion:
 
 def _refusal(reference: Pyramid, other: Pyramid, hand: Hand) -> str:
     """Why nothing of a frame can be placed; empty where something can."""
-    level = min(2, reference.n_levels - 1)
+    level = max(reference.n_levels - 2, 0)
     known = texture(reference, level)[:, 0] > 2 * gradient_noise(level)
     if known.sum() < 6:
         return ""

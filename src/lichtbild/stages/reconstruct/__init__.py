@@ -16,7 +16,7 @@ from lichtbild.stages.reconstruct.shrink import START_FRAMES, Shrinkage
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
-# Rows of pixels reconstructed at a time: 80 MB for 12 MP and 64 of them.
+# About so many rows of pixels are reconstructed at a time: 200 MB for a width of 4000, and 70 a further 100 rows.
 BAND_PX = 256
 # Rows of pixels that one step of the reconstruction looks beyond a band: a block of the transform, aperture and taps.
 REACH_PX = 12
@@ -134,8 +134,11 @@ class Reconstruction:
             raise ShapeError(f"rows {row} to {row + height} are no band of {self.shape}", where=start.info.name)
         first, last = rows or (0, height)
         out = memory.empty((scale * (last - first), scale * width, 3))
-        for top in range(first, last, BAND_PX):
-            bottom = min(top + BAND_PX, last)
+        # In even parts: each costs its halo once more.
+        n_parts = max(1, round((last - first) / BAND_PX))
+        step = -(-(last - first) // (n_parts * GAIN_STEP_PX)) * GAIN_STEP_PX
+        for top in range(first, last, step):
+            bottom = min(top + step, last)
             low = max(top - self.halo_px, 0) // GAIN_STEP_PX * GAIN_STEP_PX
             band = start.rows(low, min(bottom + self.halo_px, height))
             fine = self._fine(band, row + low)
