@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float32]
 CELL_PX = 8
 # Rows that are made small at a time.
 BAND_PX = 256
+# Noise is taken to be what was measured, but at most so many times what the noise model says.
+MOST = 1.5
 
 
 def change(frame: Frame, balance: Floats, strength: Floats, usual_share: float) -> Floats:
@@ -47,7 +49,9 @@ def change(frame: Frame, balance: Floats, strength: Floats, usual_share: float) 
         blocks = blocks_of(plane, variance, spectrum.MAX_BLOCKS)
         # Noise of a thumbnail's pixel: that of so many of the picture's.
         model = spectrum.declared(0.0, 1)[0] / np.float32(CELL_PX**2 * (thumb.size / plane.size))
-        weights.append(np.ascontiguousarray(1 / spectrum.measured(*blocks, model, False), np.float32))
+        # A thumbnail of a small picture has no flat blocks: its structure must not pass for noise.
+        found = np.minimum(spectrum.measured(*blocks, model, False), MOST * model)
+        weights.append(np.ascontiguousarray(1 / found, np.float32))
     out = shrunk(levels, halved(half), variances, weights, strength)
     return np.asarray(out[:, : thumb.shape[1]] - thumb)
 
