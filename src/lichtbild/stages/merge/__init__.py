@@ -37,10 +37,10 @@ _FEW = 0.25
 class MergeParams(Params):
     """How frames are brought together."""
 
-    kernel_px: float = param(0.5, "radius (sigma) of the gather kernel", unit="px", low=0.25, high=1.0)
+    kernel_px: float = param(0.4, "radius (sigma) of the gather kernel", unit="px", low=0.25, high=1.0)
     strictness: float = param(1.0, "how soon a frame that disagrees is left out; higher: sooner", low=0.1, high=10.0)
     guess_frames: float = param(
-        1.0, "how many frames the first guess, the denoised reference, is worth", unit="frames", low=0.0, high=8.0
+        0.0, "how many frames the first guess, the denoised reference, is worth", unit="frames", low=0.0, high=8.0
     )
 
 
