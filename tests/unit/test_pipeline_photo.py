@@ -12,6 +12,7 @@ import pytest
 
 from lichtbild import api
 from lichtbild.core import Burst, Domain, FrameSource, Levels, NoiseModel
+from lichtbild.core.corrections import Area, MapPolynomial
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
 from lichtbild.pipelines import finishing, intake
 from lichtbild.simulate import Simulation, VirtualCamera, procedural_scene, virtual_phone
@@ -105,6 +106,17 @@ def test_bands_join_without_a_seam(scene, n_frames, bits, monkeypatch):
     assert pictures[0].shape[0] < SHAPE[0]
     # An encoded number may fall to the other side of a rounding edge.
     assert np.abs(pictures[0] - pictures[1]).max() <= {8: 1, 16: 16}[bits]
+
+
+def test_corrections_that_cannot_be_done_in_bands(scene):
+    """A polynomial of values between two warps: the whole picture goes through the list at once."""
+    burst = burst_of(scene, 2, virtual_phone("RGGB"))
+    source = burst.sources[0].info
+    (warp, *_) = [op for op in source.opcodes.after_demosaic if type(op).__name__.startswith("Warp")]
+    bent = MapPolynomial(Area(0, 0, *SHAPE, 0, 3, 1, 1), (0.0, 0.9))
+    opcodes = dataclasses.replace(source.opcodes, after_demosaic=(warp, bent, warp))
+    sources = tuple(dataclasses.replace(s, info=dataclasses.replace(s.info, opcodes=opcodes)) for s in burst.sources)
+    assert is_a_picture(api.develop(dataclasses.replace(burst, sources=sources)))
 
 
 def test_quad_bayer(scene):

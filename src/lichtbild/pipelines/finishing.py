@@ -76,6 +76,16 @@ class Source:
         return rows
 
 
+class Whole(Source):
+    """A frame that wants nothing more before it is developed."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    def denoised(self, start: int, stop: int) -> Frame:
+        return self.frame.rows(start, stop)
+
+
 def camera_rows(
     frame: Frame, start: int, stop: int, white_balance: White, params: DemosaicParams, out: Floats | None = None
 ) -> Frame:
@@ -97,8 +107,11 @@ def finish(
     bits: int,
 ) -> tuple[Frame, DevelopFacts]:
     """The picture, DISPLAY_RGB of the default crop, and what was found out about it."""
+    plan, crop = _way(source.frame.info, source.frame.shape, optics)
+    if plan is not None and not plan.can_be_banded and source.scale == 1:
+        source = Whole(lens.correct(source.denoised(0, source.frame.shape[0]), optics))
+        plan, crop = _way(source.frame.info, source.frame.shape, optics)
     frame, scale = source.frame, source.scale
-    plan, crop = _way(frame.info, frame.shape, optics)
     facts = _facts(frame, plan, crop, params, scale)
     ready = plan
     if scale > 1:
