@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from lichtbild.core import Cfa, Domain, DomainError, Frame, FrameInfo, NoiseModel, ShapeError
 from lichtbild.core.frame import cfa_plane_index
@@ -306,3 +307,21 @@ def test_frames_too_small_are_refused_by_name(side):
         Merger(frame, demosaic(frame, WB), WB, MergeParams())
     with pytest.raises(ShapeError, match="too small"):
         pyramid(frame, WB)
+
+
+@pytest.mark.parametrize("correlation_px", [0.0, 0.7, 1.5])
+def test_blurred_grain_is_still_grain(correlation_px):
+    """A camera's picture has blurred noise, of which a mean over a block takes little: it agrees all the same."""
+    rng = np.random.default_rng(20261122)
+    noise = NoiseModel((ALPHA,) * 3, (BETA,) * 3, "simulated", correlation_px)
+    light = np.full((*SHAPE, 3), 0.3)
+    frames = []
+    for _ in range(4):
+        grain = rng.normal(size=light.shape)
+        if correlation_px:
+            grain = gaussian_filter(grain, (correlation_px, correlation_px, 0), mode="wrap")
+            grain /= grain.std()
+        noisy = light + grain * np.sqrt(ALPHA * light + BETA)
+        frames.append(Frame(noisy.astype(np.float32), Domain.CAMERA_RGB, FrameInfo("test", SHAPE, "linear"), noise))
+    _, trusts = merged(frames, [shifted(SHAPE, (0.4, 0.3))] * 3)
+    assert np.mean(trusts) > 0.9 * 255
