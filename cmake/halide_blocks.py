@@ -8,30 +8,13 @@ from __future__ import annotations
 import math
 
 import halide as hl
+from halide_common import f32, pick, total
 
 u, j, k, n, b, r, c = (hl.Var(name) for name in ("u", "j", "k", "n", "b", "r", "c"))
 xo, xi = hl.Var("xo"), hl.Var("xi")
 
 # Of the sum that stands in front of a division; far below any energy.
 TINY = 1e-20
-
-
-def f32(value):
-    return hl.f32(float(value))
-
-
-def total(terms):
-    """Their sum, without the 0 that Python's sum starts with."""
-    terms = list(terms)
-    return sum(terms[1:], terms[0])
-
-
-def pick(values, index):
-    """values[index] for an index that is unrolled: a chain of selects that folds away."""
-    chosen = values[-1]
-    for m in range(len(values) - 2, -1, -1):
-        chosen = hl.select(index == m, values[m], chosen)
-    return chosen
 
 
 # The cosine transform but for a factor for each coefficient, so that one term of each sum needs no product.

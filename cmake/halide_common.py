@@ -7,6 +7,24 @@ import halide as hl
 GAIN_STEP_PX = 16
 
 
+def f32(value):
+    return hl.f32(float(value))
+
+
+def total(terms):
+    """Their sum, without the 0 that Python's sum starts with."""
+    terms = list(terms)
+    return sum(terms[1:], terms[0])
+
+
+def pick(values, index):
+    """values[index] for an index that is unrolled: a chain of selects that folds away."""
+    chosen = values[-1]
+    for m in range(len(values) - 2, -1, -1):
+        chosen = hl.select(index == m, values[m], chosen)
+    return chosen
+
+
 def gain_at(grid: hl.Func, x: hl.Expr, y: hl.Expr, c: hl.Expr, n_x: hl.Expr, n_y: hl.Expr) -> hl.Expr:
     """Bilinear gain at the centre of pixel (x, y) from a grid with a node every 16 px (see core.frame.Frame.gain)."""
     u = (hl.f32(x) + 0.5) / GAIN_STEP_PX

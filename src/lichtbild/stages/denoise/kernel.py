@@ -5,8 +5,8 @@ lie side by side in memory and every step of the transform is plain arithmetic o
 """
 
 import halide as hl
-from halide_blocks import TINY, Shrinkage, f32, pick, total
-from halide_common import gain_at
+from halide_blocks import TINY, Shrinkage
+from halide_common import f32, gain_at, pick, total
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 u, j, b, r, k = hl.Var("u"), hl.Var("j"), hl.Var("b"), hl.Var("r"), hl.Var("k")

@@ -5,7 +5,7 @@ and a band of rows is an array of its own.
 """
 
 import halide as hl
-from halide_common import off_centre, padded_load, tile_cells
+from halide_common import off_centre, padded_load, pick, tile_cells
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 xo, xi, yo, yi, n = hl.Var("xo"), hl.Var("xi"), hl.Var("yo"), hl.Var("yi"), hl.Var("n")
@@ -132,20 +132,12 @@ def of_rgb(g, landing, guess):
     return added
 
 
-def chosen(parts):
-    """parts[c], for an unrolled c."""
-    value = parts[-1]
-    for k in range(len(parts) - 2, -1, -1):
-        value = hl.select(c == k, parts[k], value)
-    return value
-
-
 def gather_rows(g, of_frame, n_planes):
     """A whole band of rows; bands of 16, half a tile, run in parallel."""
     landing = Landing(g, xo, y + g.top, g.trust[(xo * LANES + xi) // 2, y // 2])
     total = hl.Func("total")
     total[xi, xo, y] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, xo * LANES, y, landing))))
-    added = chosen([total[x % LANES, x // LANES, y][k] for k in range(n_planes)])
+    added = pick([total[x % LANES, x // LANES, y][k] for k in range(n_planes)], c)
     g.out[x, c, y] = hl.cast(hl.Float(16), hl.f32(g.sums[x, c, y]) + added)
 
     for k in range(3):
@@ -173,7 +165,7 @@ def gather_cells(g, of_frame, n_planes):
     at_y = hl.clamp(g.cells[0, part.z], 0, (height - 1) // LANES) * LANES + part.y
     part.where((at_x < width) & (at_y < height))
     at_x, at_y = hl.unsafe_promise_clamped(at_x, 0, width - 1), hl.unsafe_promise_clamped(at_y, 0, height - 1)
-    added = chosen([total[part.x, part.y, part.z][k] for k in range(n_planes)])
+    added = pick([total[part.x, part.y, part.z][k] for k in range(n_planes)], c)
     g.out[x, c, y] = hl.undef(hl.Float(16))
     g.out[at_x, c, at_y] = hl.cast(hl.Float(16), hl.f32(g.out[at_x, c, at_y]) + added)
 

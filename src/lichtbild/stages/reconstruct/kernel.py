@@ -8,7 +8,7 @@ between fine pixels C and C + 1; corner 2 p is pixel p itself. What belongs to c
 """
 
 import halide as hl
-from halide_common import off_centre, tile_cells
+from halide_common import f32, off_centre, pick, tile_cells, total
 
 x, y, c, k = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("k")
 xo, yo, xi, yi, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yr"))
@@ -16,24 +16,6 @@ xo, yo, xi, yi, yr = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "yr"))
 LANES = 16
 GUARD = hl.TailStrategy.GuardWithIf
 TILE_PX = 32  # of the motion field
-
-
-def f32(value):
-    return hl.f32(float(value))
-
-
-def total(terms):
-    """Their sum, without the 0 that Python's sum starts with."""
-    terms = list(terms)
-    return sum(terms[1:], terms[0])
-
-
-def pick(values, index):
-    """values[index] for an index that is unrolled: a chain of selects that folds away."""
-    chosen = values[-1]
-    for m in range(len(values) - 2, -1, -1):
-        chosen = hl.select(index == m, values[m], chosen)
-    return chosen
 
 
 # ------------------------------------------------------------------------------------------------ where samples lie

@@ -6,7 +6,7 @@ in memory and every step of the transform is plain arithmetic on whole vectors.
 """
 
 import halide as hl
-from halide_common import gain_at
+from halide_common import f32, gain_at, pick, total
 
 x, y, c, k = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("k")
 u, j, n, b = hl.Var("u"), hl.Var("j"), hl.Var("n"), hl.Var("b")
@@ -16,24 +16,6 @@ LANES = 16
 GUARD = hl.TailStrategy.GuardWithIf
 INWARDS = hl.TailStrategy.ShiftInwards
 TINY = 1e-20
-
-
-def f32(value):
-    return hl.f32(float(value))
-
-
-def total(terms):
-    """Their sum, without the 0 that Python's sum starts with."""
-    terms = list(terms)
-    return sum(terms[1:], terms[0])
-
-
-def pick(values, index):
-    """values[index] for an index that is unrolled: a chain of selects that folds away."""
-    chosen = values[-1]
-    for m in range(len(values) - 2, -1, -1):
-        chosen = hl.select(index == m, values[m], chosen)
-    return chosen
 
 
 SIDE, STEP = 16, 8  # of blocks of the cosine transform, and from one to the next; fine px
