@@ -108,7 +108,8 @@ def test_bands_join_without_a_seam(scene, n_frames, bits, monkeypatch):
     assert np.abs(pictures[0] - pictures[1]).max() <= {8: 1, 16: 16}[bits]
 
 
-def test_corrections_that_cannot_be_done_in_bands(scene):
+@pytest.mark.parametrize("scale", [1, 2])
+def test_corrections_that_cannot_be_done_in_bands(scene, scale):
     """A polynomial of values between two warps: the whole picture goes through the list at once."""
     burst = burst_of(scene, 2, virtual_phone("RGGB"))
     source = burst.sources[0].info
@@ -116,7 +117,8 @@ def test_corrections_that_cannot_be_done_in_bands(scene):
     bent = MapPolynomial(Area(0, 0, *SHAPE, 0, 3, 1, 1), (0.0, 0.9))
     opcodes = dataclasses.replace(source.opcodes, after_demosaic=(warp, bent, warp))
     sources = tuple(dataclasses.replace(s, info=dataclasses.replace(s.info, opcodes=opcodes)) for s in burst.sources)
-    assert is_a_picture(api.develop(dataclasses.replace(burst, sources=sources)))
+    photo = api.develop(dataclasses.replace(burst, sources=sources), {"reconstruct": {"scale": scale}})
+    assert is_a_picture(photo, (scale * SHAPE[0], scale * SHAPE[1]))
 
 
 def test_quad_bayer(scene):

@@ -108,8 +108,8 @@ def finish(
 ) -> tuple[Frame, DevelopFacts]:
     """The picture, DISPLAY_RGB of the default crop, and what was found out about it."""
     plan, crop = _way(source.frame.info, source.frame.shape, optics)
-    if plan is not None and not plan.can_be_banded and source.scale == 1:
-        source = Whole(lens.correct(source.denoised(0, source.frame.shape[0]), optics))
+    if plan is not None and not plan.can_be_banded:
+        source = Whole(lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics))
         plan, crop = _way(source.frame.info, source.frame.shape, optics)
     frame, scale = source.frame, source.scale
     facts = _facts(frame, plan, crop, params, scale)
@@ -118,14 +118,13 @@ def finish(
         ready, crop = _way(enlarged(frame.info, scale), (scale * frame.shape[0], scale * frame.shape[1]), optics)
     height, width = crop[2:]
     out = memory.empty((height, width, 3), develop_display.KINDS[bits])
-    step = BAND_PX if ready is None or ready.can_be_banded else height
     part: Frame | None = None
-    for first in range(0, height, step):
-        last = min(first + step, height)
+    for first in range(0, height, BAND_PX):
+        last = min(first + BAND_PX, height)
         # Rows of the picture before the crop, with those that sharpening looks at.
         start = (crop[0] + max(first - develop_display.HALO_PX, 0)) // GAIN_STEP_PX * GAIN_STEP_PX
         stop = crop[0] + min(last + develop_display.HALO_PX, height)
-        corrected = _corrected(source, ready, optics, start, stop)
+        corrected = _corrected(source, ready, start, stop)
         part = develop_display.render_part(
             corrected, Part(start, crop, (first, last)), facts, params, space=space, bits=bits, out=out[first:last]
         )
@@ -143,12 +142,9 @@ def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tu
     return ready, _held(ready.info_after(info).default_crop, ready.shape)
 
 
-def _corrected(source: Source, ready: lens.LensPlan | None, optics: lens.LensParams, start: int, stop: int) -> Frame:
+def _corrected(source: Source, ready: lens.LensPlan | None, start: int, stop: int) -> Frame:
     if ready is None:
         return source.denoised(start, stop)
-    if not ready.can_be_banded:
-        whole = lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics)
-        return whole.rows(start, stop)
     first, last = ready.source_rows(start, stop)
     return ready.band(source.denoised(first, last), first, start, stop)
 
