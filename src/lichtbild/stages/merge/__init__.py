@@ -19,7 +19,7 @@ from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge.trust import Guide, guide_of, red_of, trust_of
 
-__all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger", "relative_weight"]
+__all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger", "clip_level", "relative_weight"]
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -95,15 +95,14 @@ class Merger:
         """Add a frame of the reference's exposure scale; returns its trust, uint8 [ceil(H / 2), ceil(W / 2)], 255 =
         full. `known` is what `trust` gave, where it was asked already.
 
-        Cost: 0.07 s of processor time for 12 MP with AVX-512, and as much again for what moves by itself.
+        Cost: 0.1 s of processor time for 12 MP with AVX-512, and a third of that for things that move by themselves.
         """
         frame.require(self._like.domain)
         if frame.shape != self._like.shape:
             raise ShapeError(f"{frame.shape} does not fit a burst of {self._like.shape}", where=frame.info.name)
         by_hand, own = self.trust(frame, motion) if known is None else known
         weight = relative_weight(frame.noise, self._like.noise)
-        is_equal = np.isclose(frame.saturation, self._like.saturation, rtol=0.02)
-        clip = np.inf if is_equal else 0.98 * frame.saturation
+        clip = clip_level(frame, self._like.saturation)
         for trust, flow in ((by_hand, motion.hand_px), (own, motion.local_px)):
             self._gather(frame, trust, flow, weight, clip)
         trust = by_hand + own  # one of the two is 0 everywhere
@@ -210,3 +209,9 @@ def relative_weight(noise: NoiseModel, reference: NoiseModel, signal: float = 0.
     mine = sum(a * signal + b for a, b in zip(noise.alpha, noise.beta, strict=True))
     theirs = sum(a * signal + b for a, b in zip(reference.alpha, reference.beta, strict=True))
     return theirs / mine
+
+
+def clip_level(frame: Frame, saturation: float) -> float:
+    """From which value on samples of a frame say nothing beside a reference that clips at `saturation`; a frame that
+    clips where the reference does has nothing to hide."""
+    return np.inf if np.isclose(frame.saturation, saturation, rtol=0.02) else 0.98 * frame.saturation

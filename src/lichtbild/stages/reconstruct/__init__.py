@@ -11,6 +11,7 @@ from lichtbild.core import Domain, DomainError, Frame, Params, ShapeError, memor
 from lichtbild.core.frame import GAIN_STEP_PX
 from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
+from lichtbild.stages.merge import clip_level
 from lichtbild.stages.reconstruct.shrink import START_FRAMES, Shrinkage
 
 F32 = npt.NDArray[np.float32]
@@ -83,8 +84,7 @@ class Reconstruction:
             raise ShapeError(f"no room for more than {len(self._frames)} frames", where=frame.info.name)
         marks = self._marks[len(self._facts)]
         call("reconstruct_marks", np.ascontiguousarray(trust[:, :, : marks.shape[1]]), marks)
-        is_equal = np.isclose(frame.saturation, self.saturation, rtol=0.02)
-        self._store(frame, motion.hand_px, motion.local_px, weight, np.inf if is_equal else 0.98 * frame.saturation)
+        self._store(frame, motion.hand_px, motion.local_px, weight, clip_level(frame, self.saturation))
 
     def _store(self, frame: Frame, hand: F32, local: F32, weight: float, clip: float) -> None:
         # Twice the brightest that the sensor gives: a tenth of the read noise of the best frames is one step.
