@@ -120,7 +120,7 @@ def test_gathering_a_mosaic(shape, shift):
     sums = rng.random((shape[0], 6, shape[1])).astype(np.float16)
     for phase in PHASES:
         for clip in (np.inf, 0.8):
-            arguments = (mosaic, shape[1], shape[0], *guide, *phase, 0.25, 0.7, clip, 0, sums)
+            arguments = (mosaic, shape[1], shape[0], *guide, 0.25, 0.7, clip, *phase, 0, sums)
             fast, clear = both("merge_gather_mosaic", arguments, sums.shape, np.float16)
             # Offsets of up to 2 px weigh up to 6 in the parabolas; positions of 100 px are exact to 1e-5. Where a
             # middle lies on a pixel but for rounding, sixteen pixels may take the next samples.
@@ -134,7 +134,7 @@ def test_a_band_is_gathered_as_in_the_whole():
     mosaic, (trust, flow, first) = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 5.0)
     sums = np.zeros((shape[0], 6, shape[1]), np.float16)
     whole, bands = np.full_like(sums, np.nan), np.full_like(sums, np.nan)
-    arguments = 1, 0, 0.25, 0.7, np.inf
+    arguments = 0.25, 0.7, np.inf, 1, 0
     frame = mosaic, shape[1], shape[0]
     native.call("merge_gather_mosaic", *frame, trust, flow, first, *arguments, 0, sums, whole)
     for top, stop in ((0, 48), (48, 64), (64, 102)):
@@ -148,7 +148,7 @@ def test_gathering_in_place_adds_up():
     shape = (34, 50)
     mosaic, guide = rng.random(shape, np.float32).ravel(), gather_arguments(rng, shape, 1.0)
     sums = np.zeros((shape[0], 6, shape[1]), np.float16)
-    arguments = (mosaic, shape[1], shape[0], *guide, 0, 0, 0.25, 1.0, np.inf, 0)
+    arguments = (mosaic, shape[1], shape[0], *guide, 0.25, 1.0, np.inf, 0, 0, 0)
     apart = np.full_like(sums, np.nan)
     native.call("merge_gather_mosaic", *arguments, sums, apart)
     native.call("merge_gather_mosaic", *arguments, sums, sums)
@@ -174,7 +174,7 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
     rng = np.random.default_rng()
     frame = rng.random((*shape, 3) if kind == "rgb" else shape, np.float32).ravel()
     n_planes, red = (6, (1, 0)) if kind == "mosaic" else (4, ())
-    common = frame, shape[1], shape[0], *gather_arguments(rng, shape, 5.0), *red, 0.25, 0.7, 0.9
+    common = frame, shape[1], shape[0], *gather_arguments(rng, shape, 5.0), 0.25, 0.7, 0.9, *red
     sums = rng.random((shape[0], n_planes, shape[1])).astype(np.float16)
     whole = both(f"merge_gather_{kind}", (*common, 0, sums), sums.shape, np.float16)[0]
     cells = np.ascontiguousarray(np.argwhere(rng.random([-(-n // 16) for n in shape]) < 0.6), np.int32)

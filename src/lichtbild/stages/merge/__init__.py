@@ -137,7 +137,7 @@ class Merger:
         height, width = frame.shape
         flat = np.ascontiguousarray(frame.pixels).reshape(-1)
         kind, red = ("mosaic", red_of(frame)) if self._is_mosaic else ("rgb", ())
-        how = (*red, 1 / (16 * self.params.kernel_px**2), weight, clip)
+        how = (1 / (16 * self.params.kernel_px**2), weight, clip, *red)
         cells = _cells(trust)
         if len(cells) < _FEW * trust.size / _CELL_BLOCKS**2:
             if len(cells):

@@ -188,6 +188,9 @@ class Gather:
     trust = hl.InputBuffer(hl.UInt(8), 2)
     flow = hl.InputBuffer(hl.Float(32), 3)
     first = hl.InputBuffer(hl.Float(32), 3)
+    falloff = hl.InputScalar(hl.Float(32))
+    weight = hl.InputScalar(hl.Float(32))
+    clip = hl.InputScalar(hl.Float(32))
 
 
 @hl.generator(name="merge_gather_mosaic")
@@ -199,9 +202,6 @@ class GatherMosaic(Gather):
 
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
-    falloff = hl.InputScalar(hl.Float(32))
-    weight = hl.InputScalar(hl.Float(32))
-    clip = hl.InputScalar(hl.Float(32))
     top = hl.InputScalar(hl.Int(32))
     sums = hl.InputBuffer(hl.Float(16), 3)
     out = hl.OutputBuffer(hl.Float(16), 3)
@@ -214,9 +214,6 @@ class GatherMosaic(Gather):
 class GatherRgb(Gather):
     """As GatherMosaic for rgb and sums float16 [h, 4, W] (R, G, B, weight)."""
 
-    falloff = hl.InputScalar(hl.Float(32))
-    weight = hl.InputScalar(hl.Float(32))
-    clip = hl.InputScalar(hl.Float(32))
     top = hl.InputScalar(hl.Int(32))
     sums = hl.InputBuffer(hl.Float(16), 3)
     out = hl.OutputBuffer(hl.Float(16), 3)
@@ -232,9 +229,6 @@ class GatherMosaicCells(Gather):
 
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
-    falloff = hl.InputScalar(hl.Float(32))
-    weight = hl.InputScalar(hl.Float(32))
-    clip = hl.InputScalar(hl.Float(32))
     cells = hl.InputBuffer(hl.Int(32), 2)
     out = hl.OutputBuffer(hl.Float(16), 3)
 
@@ -246,9 +240,6 @@ class GatherMosaicCells(Gather):
 class GatherRgbCells(Gather):
     """As GatherMosaicCells for rgb."""
 
-    falloff = hl.InputScalar(hl.Float(32))
-    weight = hl.InputScalar(hl.Float(32))
-    clip = hl.InputScalar(hl.Float(32))
     cells = hl.InputBuffer(hl.Int(32), 2)
     out = hl.OutputBuffer(hl.Float(16), 3)
 

@@ -175,8 +175,8 @@ def _samples(flat: Floats, rows: Any, columns: Any, width: int) -> Floats:
 
 
 def merge_gather_mosaic(
-    mosaic: Floats, width: int, height: int, trust: Bytes, flow: Floats, first: Floats, red_row: int, red_column: int,
-    falloff: float, weight: float, clip: float, top: int, sums: Floats, out: Floats,
+    mosaic: Floats, width: int, height: int, trust: Bytes, flow: Floats, first: Floats, falloff: float, weight: float,
+    clip: float, red_row: int, red_column: int, top: int, sums: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Add one frame to a band of sums [h, 6, W]: weight times difference from the first guess for R, G, B, then the
     weights.
