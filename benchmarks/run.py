@@ -99,6 +99,8 @@ def section(benchmark: Benchmark) -> str:
         command = [sys.executable, str(HERE / f"{benchmark.script}.py"), *words]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         text = (file.read_text(encoding="utf-8") if file.exists() else done.stdout).strip()
+    # A page of its own becomes a section of this one.
+    text = re.sub(r"\A# ", "## ", text)
     if benchmark.is_text:
         text = f"```text\n{text}\n```"
     if benchmark.title:
