@@ -15,6 +15,7 @@ from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import AlignParams, Motion, align, pyramid
+from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -115,7 +116,7 @@ def negative(
     if reference.domain is Domain.MOSAIC:
         defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
     reference = intake.repaired(reference, defects, params.defects)
-    guide = pyramid(reference, plan.white_balance)
+    guide = align_guide(reference, plan.white_balance)
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
