@@ -8,8 +8,8 @@ that a native crash is seen and counted. What comes back has to be
 - a picture of the right size without a NaN in its negative,
 - no farther from the true scene than its reference alone,
 - the same, a rounding apart, when it is made in bands of 96 rows (every fifth), and
-- without a step where tiles or cells of the merge meet: over segments of 16 px in even parts of the scene, the largest fiftieth of
-  the differences between the two sides are compared with those in the middle of tiles,
+- without a step where tiles or cells of the merge meet: over segments of 16 px in even parts of the scene, the largest
+  fiftieth of the differences between the two sides are compared with those in the middle of tiles,
 
 or a refusal that names what is wrong.
 """
@@ -196,16 +196,11 @@ def _steps(error: np.ndarray, truth: np.ndarray, at: int) -> np.ndarray:
     columns = np.arange(at or TILE_PX, width - 3, TILE_PX)
     if not len(columns) or not height:
         return np.zeros(0)
-    apart = (
-        error[:height, columns]
-        + error[:height, columns + 1]
-        - error[:height, columns - 1]
-        - error[:height, columns - 2]
-    )
+    left, right = (error[:height, columns + k] + error[:height, columns + k + 1] for k in (-2, 0))
     near = np.stack([truth[:height, columns + k] for k in range(-3, 3)])
     segments = near.reshape(6, -1, SEGMENT_PX, len(columns), 3)
     is_even = np.ptp(segments, axis=(0, 2)).max(-1) < 0.03
-    means = apart.reshape(-1, SEGMENT_PX, len(columns)).mean(1) / 2
+    means = (right - left).reshape(-1, SEGMENT_PX, len(columns)).mean(1) / 2
     return np.abs(means[is_even & (segments.max((0, 2, 4)) < 0.85)])
 
 
@@ -270,7 +265,7 @@ def table(found: list[tuple[dict[str, Any], str]]) -> str:
     gains = [f["gain"] for f, _ in found if "gain" in f]
     lines += [
         f"- largest {max(mp for mp, _ in sizes):.1f} MP, most frames {max(n for _, n in sizes)}",
-        f"- error of the reference alone over that of the burst: {min(gains, default=1):.2f} to {max(gains, default=1):.2f}",
+        f"- error of the reference alone over the burst's: {min(gains, default=1):.2f} to {max(gains, default=1):.2f}",
         f"- steps where tiles meet over those within, largest of {len(steps)}: {max(steps, default=1):.2f}",
     ]
     lines += [f"- **{word}**: {facts}" for facts, word in found if word.startswith("WRONG")]
