@@ -86,8 +86,8 @@ def inside(place, fraction, size):
 def normal_sums(g, lane, r, n, reference, current, fraction, is_counted):
     """The seven sums of tiles n of 16 rows r of one vector `lane`, scheduled: see TileNormal.
 
-    `reference(column, row)` and `current(column, row)` are samples beside a pixel's own; the reference's rows count from
-    the one above the tile. `fraction` (y, x) is each pixel's.
+    `reference(column, row)` and `current(column, row)` are samples beside a pixel's own; the reference's rows count
+    from the one above the tile. `fraction` (y, x) is each pixel's.
     """
     # Value and slope along the row of the reference's spline, for the 18 rows in use.
     left_of, here, right_of = (reference(i, r) for i in (-1, 0, 1))
