@@ -21,7 +21,8 @@ SHAPE = (384, 448)
 
 class Waves:
     """Light as a sum of plane waves below `finest` cycles/px (0.12: no aliasing even after the first halving), all
-    colours alike but for a slow tint. A motion of the plane leaves each wave a wave, so that frames are products of two matrices."""
+    colours alike but for a slow tint. A motion of the plane leaves each wave a wave, so that frames are products of two
+    matrices."""
 
     def __init__(self, rng, n=70, finest=0.12):
         length = np.exp(rng.uniform(np.log(0.004), np.log(finest), n))
