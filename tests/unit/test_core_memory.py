@@ -1,6 +1,7 @@
 """Memory that is used again: the same bytes come back, never while somebody holds them."""
 
 import gc
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def test_arrays_held_at_one_time_never_overlap() -> None:
         for other in held:
             assert other[0] == other[-1] == other[len(other) // 2]
     places = sorted((address(a), address(a) + a.nbytes) for a in held)
-    assert all(end <= start for (_, end), (start, _) in zip(places, places[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(places))
 
 
 def test_more_than_a_segment() -> None:

@@ -102,9 +102,9 @@ def repair(
     settings = params or DefectParams()
     if min(frame.shape) < MIN_SIZE_PX:
         return frame
-    if facts is not None and facts.rows.size:
-        if facts.rows.max() >= frame.shape[0] or facts.columns.max() >= frame.shape[1]:
-            raise ShapeError("the facts about defects are of a larger sensor", where=frame.info.name)
+    known = facts or DefectFacts.none()
+    if known.rows.max(initial=0) >= frame.shape[0] or known.columns.max(initial=0) >= frame.shape[1]:
+        raise ShapeError("the facts about defects are of a larger sensor", where=frame.info.name)
     mosaic = np.ascontiguousarray(frame.pixels)
     rows, columns = _suspects(frame, settings.sigmas, TEXTURE, CONTRAST_HOT, CONTRAST_DEAD)
     above, below, around, _, _ = evidence_at(mosaic, rows, columns)
@@ -116,8 +116,8 @@ def repair(
         out = memory.empty_like(mosaic)
         np.copyto(out, mosaic)
     out[rows, columns] = values
-    if facts is not None and facts.rows.size:
-        out[facts.rows, facts.columns] = bad_pixels.interpolate(out, facts.rows, facts.columns, frame.info.cfa)
+    if known.rows.size:
+        out[known.rows, known.columns] = bad_pixels.interpolate(out, known.rows, known.columns, frame.info.cfa)
     return frame.replaced(pixels=out)
 
 
@@ -144,7 +144,9 @@ def analyse(frames: Iterable[Frame], params: DefectParams | None = None) -> Defe
         return DefectFacts.none()
     shape = held[0].shape
     # What an edge hides in one frame shows in another, where the hand has moved the edge on.
-    suspects = [_suspects(_checked(frame, shape), min(settings.sigmas, 3.0), TEXTURE_STEADY / 2, 0, 0) for frame in held]
+    suspects = [
+        _suspects(_checked(frame, shape), min(settings.sigmas, 3.0), TEXTURE_STEADY / 2, 0, 0) for frame in held
+    ]
     rows, columns = np.divmod(np.unique(np.concatenate([r * shape[1] + c for r, c in suspects])), shape[1])
     evidence = [_evidence(frame, rows, columns) for frame in held]
     held.clear()
@@ -246,9 +248,7 @@ def _evidence(frame: Frame, rows: Indices, columns: Indices) -> npt.NDArray[np.f
     return np.stack([above, below, around, high, low, variance])
 
 
-def evidence_at(
-    mosaic: Floats, rows: Indices, columns: Indices
-) -> tuple[npt.NDArray[np.float64], ...]:
+def evidence_at(mosaic: Floats, rows: Indices, columns: Indices) -> tuple[npt.NDArray[np.float64], ...]:
     """What the kernel weighs, at some pixels: excess above the largest and below the smallest of the eight neighbours
     of the same site, excess of the direct neighbours, and that largest and smallest, float64 [n] each."""
 
