@@ -58,7 +58,7 @@ def _block_means(mosaic: F32) -> npt.NDArray[np.float64]:
     some rows of them of a large one."""
     h, w = (n // _BLOCK_PX for n in mosaic.shape)
     half = _BLOCK_PX // 2
-    chosen = range(0, h, -(-h // _MOST_ROWS))
+    chosen = range(0, h, max(-(-h // _MOST_ROWS), 1))
     sums = np.empty((len(chosen), 2, w * _BLOCK_PX), np.float32)
     for k, row in enumerate(chosen):
         lines = mosaic[row * _BLOCK_PX : (row + 1) * _BLOCK_PX, : w * _BLOCK_PX]
