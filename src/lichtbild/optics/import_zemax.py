@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lichtbild.core.errors import MetadataError, UnreadableFile
 from lichtbild.optics.import_deeplens import KNOWN
-from lichtbild.optics.material import AIR, Material
-from lichtbild.optics.prescription import N_TERMS, Prescription, Surface
+from lichtbild.optics.material import AIR, LINE_D_NM, Material
+from lichtbild.optics.prescription import N_TERMS, Prescription, Surface, paraxial
 
 _SCALE = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "INCH": 25.4, "METER": 1000.0, "M": 1000.0}
 _TYPES = ("STANDARD", "EVENASPH", "ODDASPHE", "XASPHERE", "EXTENDED_ASPHERE")
@@ -112,6 +112,9 @@ def _lens(
     blocks: list[_Block], name: str, scale: float, waves: tuple[float, ...], aperture: tuple[str, float] | None
 ) -> Prescription:
     lens_blocks = blocks[1:-1]
+    if lens_blocks[0].kind == "PARAXIAL" and lens_blocks[0].params.get(1) == blocks[0].thickness:
+        # An ideal collimator before the lens: for the lens the object is at infinity.
+        lens_blocks = lens_blocks[1:]
     stop = next((i for i, block in enumerate(lens_blocks) if block.is_stop), None)
     if stop is None:
         raise MetadataError("no surface is marked as the stop", where=name, hint="STOP in one SURF block")
@@ -120,8 +123,32 @@ def _lens(
     if not math.isfinite(image_radius):
         raise MetadataError("the image surface has no size", where=name, hint="DIAM of the last surface")
     known = waves or (486.1327, 587.5618, 656.2725)
+    if not math.isfinite(surfaces[stop].semi_diameter_mm):
+        surfaces = _with_free_stop(surfaces, stop, name)
     lens = Prescription(name, surfaces, stop, image_radius, "Zemax file", known)
-    return lens if aperture is None else lens
+    if aperture is None:
+        return lens
+    # The file's free radius of the stop is a drawing's; the aperture is said apart.
+    thin = paraxial(lens, known[len(known) // 2])
+    wanted = 0.5 * aperture[1] * scale if aperture[0] == "ENPD" else thin.focal_length_mm / (2 * aperture[1])
+    return lens.stopped_down(wanted / thin.entrance_pupil_radius_mm)
+
+
+def _with_free_stop(surfaces: tuple[Surface, ...], stop: int, name: str) -> tuple[Surface, ...]:
+    """The stop as wide as the axial beam that the other free radii let through, where the file gives it no size."""
+    height, slope, n, heights = 1.0, 0.0, 1.0, []
+    for surface in surfaces:
+        behind = surface.material.index(LINE_D_NM)
+        heights.append(abs(height))
+        slope -= (behind - n) * surface.vertex_curvature * height
+        height += slope / behind * surface.thickness_mm
+        n = behind
+    pairs = zip(surfaces, heights, strict=True)
+    beam = min((s.semi_diameter_mm / h for s, h in pairs if h > 0), default=math.inf)
+    if not math.isfinite(beam):
+        raise MetadataError("no surface has a free radius", where=name, hint="DIAM of the stop")
+    opened = replace(surfaces[stop], semi_diameter_mm=beam * heights[stop])
+    return (*surfaces[:stop], opened, *surfaces[stop + 1 :])
 
 
 def _surface(block: _Block, scale: float) -> Surface:
