@@ -43,7 +43,7 @@ class ObjectPoint:
 
     @property
     def tangents(self) -> Float64:
-        return np.tan(np.radians(np.array(self.angle_deg)))
+        return np.asarray(np.tan(np.radians(np.array(self.angle_deg))))
 
 
 def launch(lens: Prescription, point: ObjectPoint, xy_mm: Float64) -> tuple[Rays, Float64]:
@@ -146,7 +146,9 @@ def _newton(lens: Prescription, point: ObjectPoint, places: Float64, wanted: Flo
     for _ in range(_NEWTON_STEPS):
         if not np.any(np.abs(error) > _AIMED_MM):
             break
-        jacobian = np.stack([(miss(places + d) - error) / step for d in (np.array([[step], [0]]), np.array([[0], [step]]))], 1)
+        jacobian = np.stack(
+            [(miss(places + d) - error) / step for d in (np.array([[step], [0]]), np.array([[0], [step]]))], 1
+        )
         a, b, c, d = jacobian[0, 0], jacobian[0, 1], jacobian[1, 0], jacobian[1, 1]
         with np.errstate(invalid="ignore", divide="ignore"):
             move = np.stack([d * error[0] - b * error[1], a * error[1] - c * error[0]]) / (a * d - b * c)

@@ -1,4 +1,5 @@
-"""Lenses as DeepLens writes them (JSON of 2023 to 2026: the r^2 coefficient came and went, the aperture has two names)."""
+"""Lenses as DeepLens writes them (JSON of 2023 to 2026: the r^2 coefficient came and went, the aperture has two
+names)."""
 
 from __future__ import annotations
 

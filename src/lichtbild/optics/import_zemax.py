@@ -1,4 +1,5 @@
-"""Zemax's .zmx, sequential lenses: STANDARD, EVENASPH, ODDASPHE and XASPHERE surfaces, glasses by the numbers in the file."""
+"""Zemax's .zmx, sequential lenses: STANDARD, EVENASPH, ODDASPHE and XASPHERE surfaces, glasses by the numbers in the
+file."""
 
 from __future__ import annotations
 

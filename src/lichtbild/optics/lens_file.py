@@ -130,8 +130,8 @@ def _surface(entry: object, where: str) -> Surface:
             curvature = 1 / float(entry["radius_mm"])
         else:
             curvature = float(entry.get("curvature", 0.0))
-        pairs = {key: tuple(float(v) for v in entry[key]) for key in ("decentre_mm", "tilt_deg") if key in entry}
-        if any(len(pair) != 2 for pair in pairs.values()):
+        decentre, tilt = (tuple(float(v) for v in entry.get(key, (0, 0))) for key in ("decentre_mm", "tilt_deg"))
+        if len(decentre) != 2 or len(tilt) != 2:
             raise MetadataError("decentre_mm and tilt_deg are pairs x, y", where=where)
         return Surface(
             curvature,
@@ -141,7 +141,8 @@ def _surface(entry: object, where: str) -> Surface:
             float(entry.get("conic", 0.0)),
             tuple(float(v) for v in entry.get("even", ())),
             tuple(float(v) for v in entry.get("odd", ())),
-            **pairs,
+            (decentre[0], decentre[1]),
+            (tilt[0], tilt[1]),
         )
     except KeyError as error:
         raise MetadataError(f"{error.args[0]} is missing", where=where) from error

@@ -1,4 +1,5 @@
-"""A lens by its prescription: every surface, what is between them, where the stop is. Lengths in mm, light goes along z."""
+"""A lens by its prescription: every surface, what is between them, where the stop is. Lengths in mm, light goes along
+z."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ class Surface:
             sag = sag + a * u**m
         for m, a in enumerate(self.odd, 1):
             sag = sag + a * u**m * r
-        return sag
+        return np.asarray(sag)
 
     @property
     def vertex_curvature(self) -> float:
@@ -146,6 +147,27 @@ class Prescription:
         last = self.surfaces[-1]
         return self.with_surface(len(self.surfaces) - 1, thickness_mm=last.thickness_mm + shift_mm)
 
+    def turned_round(self) -> Prescription:
+        """The lens as light sees it that comes from the sensor: z = 0 is the vertex of what was the last surface, and
+        the old sensor lies `surfaces[-1].thickness_mm` before it."""
+        materials = [AIR, *(s.material for s in self.surfaces[:-1])]
+        gaps = [0.0, *(s.thickness_mm for s in self.surfaces[:-1])]
+        turned = [
+            replace(
+                surface,
+                curvature=-surface.curvature,
+                even=tuple(-a for a in surface.even),
+                odd=tuple(-a for a in surface.odd),
+                material=material,
+                thickness_mm=gap,
+                # Seen from behind, x is kept and y turns with z: a turn of the lens about x.
+                decentre_mm=(surface.decentre_mm[0], -surface.decentre_mm[1]),
+                tilt_deg=(surface.tilt_deg[0], -surface.tilt_deg[1]),
+            )
+            for surface, material, gap in zip(self.surfaces, materials, gaps, strict=True)
+        ]
+        return replace(self, surfaces=tuple(reversed(turned)), stop=len(turned) - 1 - self.stop)
+
     def stopped_down(self, factor: float) -> Prescription:
         """The same lens with the stop's radius times `factor`."""
         stop = self.surfaces[self.stop]
@@ -194,7 +216,9 @@ def paraxial(lens: Prescription, wavelength_nm: float) -> Paraxial:
     # A ray through the stop's centre: height at the stop = A h + B u = 0 for rays that aim at the entrance pupil.
     (a_stop, b_stop), _ = before_stop
     if abs(a_stop) < 1e-9:
-        raise MetadataError("the entrance pupil is at infinity", where=lens.name, hint="telecentric lenses are not read")
+        raise MetadataError(
+            "the entrance pupil is at infinity", where=lens.name, hint="telecentric lenses are not read"
+        )
     last_z = lens.vertices_mm[-2]
     return Paraxial(
         focal_length_mm=float(-1 / c),
@@ -204,7 +228,9 @@ def paraxial(lens: Prescription, wavelength_nm: float) -> Paraxial:
     )
 
 
-def perturbed(lens: Prescription, rng: np.random.Generator, sigma_mm: float, surfaces: Sequence[int] = ()) -> Prescription:
+def perturbed(
+    lens: Prescription, rng: np.random.Generator, sigma_mm: float, surfaces: Sequence[int] = ()
+) -> Prescription:
     """A sample of the lens as made: every surface's thickness and centre off by a normal error.
 
     Parameters

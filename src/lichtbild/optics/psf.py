@@ -1,4 +1,5 @@
-"""Point-spread functions and their transforms, by a matrix Fourier transform of the pupil; Huygens' sum as the check."""
+"""Point-spread functions and their transforms, by a matrix Fourier transform of the pupil; Huygens' sum as the
+check."""
 
 from __future__ import annotations
 
@@ -50,9 +51,9 @@ def psf(pupil: Pupil, pitch_mm: float, n: int = 128) -> Float64:
 def spread_mm(pupil: Pupil) -> float:
     """How far the rays of the pupil land apart, mm: -dW/da, in the larger direction."""
     cells = pupil.sampled(33)
-    dy, dx = np.gradient(cells.path_mm, cells.b, cells.a)
+    landing = np.gradient(cells.path_mm, cells.b, cells.a)
     inside = cells.cover > 0.5
-    return float(max(np.ptp(d[inside]) if inside.any() else 0.0 for d in (dx, dy)))
+    return float(max(np.ptp(np.asarray(d)[inside]) if inside.any() else 0.0 for d in landing))
 
 
 def polychromatic_psf(
@@ -64,7 +65,8 @@ def polychromatic_psf(
     n: int = 128,
     centre_mm: tuple[float, float] | None = None,
 ) -> Float64:
-    """Weighted sum over wavelengths around one place: lateral colour shows as shift and smear. Sum 1 over all the plane.
+    """Weighted sum over wavelengths around one place: lateral colour shows as shift and smear. Sum 1 over all the
+    plane.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ def mtf(point_spread: Float64, pitch_mm: float, frequencies_per_mm: npt.ArrayLik
     x, y = (np.arange(n_x) - 0.5 * (n_x - 1)) * pitch_mm, (np.arange(n_y) - 0.5 * (n_y - 1)) * pitch_mm
     fx, fy = f * math.cos(math.radians(angle_deg)), f * math.sin(math.radians(angle_deg))
     along_x, along_y = np.exp(-2j * np.pi * np.outer(fx, x)), np.exp(-2j * np.pi * np.outer(fy, y))
-    return np.abs(np.einsum("fx,yx,fy->f", along_x, point_spread, along_y)) / point_spread.sum()
+    return np.asarray(np.abs(np.einsum("fx,yx,fy->f", along_x, point_spread, along_y)) / point_spread.sum())
 
 
 def huygens_psf(
@@ -110,8 +112,8 @@ def huygens_psf(
 ) -> Float64:
     """The same pattern by Huygens' integral: every ray starts a spherical wave on a sphere around the image point.
 
-    Nothing is fitted and nothing approximated but the sum itself: it is what `psf` is checked against. Slow: n^2 n_rays^2
-    complex exponentials.
+    Nothing is fitted and nothing approximated but the sum itself: it is what `psf` is checked against. Slow: n^2
+    n_rays^2 complex exponentials.
     """
     low, high = beam(lens, point, wavelength_nm)
     middle, half = 0.5 * (low + high), 0.5 * (high - low) * 1.01
@@ -136,8 +138,8 @@ def huygens_psf(
     s = along + np.sqrt(along**2 + sphere_mm**2 - (at**2).sum(0))
     start = np.stack([at[0], at[1], np.zeros_like(s)]) - s * direction
     phase_mm = end.path_mm[kept] - s
-    # The wave's amplitude on the sphere is sqrt(dE / dS), its share of the integral that times dS = R^2 da db / cos; what
-    # a mm^2 of the slanted plane receives takes the cosine out again.
+    # The wave's amplitude on the sphere is sqrt(dE / dS), its share of the integral that times dS = R^2 da db / cos;
+    # what a mm^2 of the slanted plane receives takes the cosine out again.
     share = np.sqrt(energy[kept] * cell * jacobian[kept] * cell) * sphere_mm
     k = 2 * np.pi / (wavelength_nm * 1e-6)
     x = (np.arange(n) - 0.5 * (n - 1)) * pitch_mm

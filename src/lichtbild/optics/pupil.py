@@ -1,9 +1,10 @@
 """The exit pupil of an object point in direction cosines: phase, amplitude and edge as smooth functions.
 
 One amplitude convention everywhere: the square of the amplitude is the energy per area of direction-cosine space,
-|A(a, b)|^2 = dE / (da db). The field in the sensor's plane is then U(x, y) = 1/wavelength * integral A exp(i k (W + a x +
-b y)) da db, its square is the irradiance, and Parseval's theorem keeps the energy exactly. No reference sphere is needed:
-W is the optical path of a ray to the sensor, less a x + b y of where it arrives (Debye's limit of a large sphere).
+|A(a, b)|^2 = dE / (da db). The field in the sensor's plane is then U(x, y) = 1/wavelength * integral A exp(i k (W + a x
++ b y)) da db, its square is the irradiance, and Parseval's theorem keeps the energy exactly. No reference sphere is
+needed: W is the optical path of a ray to the sensor, less a x + b y of where it arrives (Debye's limit of a large
+sphere).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Float64 = npt.NDArray[np.float64]
 Complex128 = npt.NDArray[np.complex128]
 
 DEGREE = 14
-_N_RAYS = 48
+_N_RAYS = 42
 # How far beyond the edge rays are used for the fit, in free radii: the edge itself is then well inside.
 _BEYOND = 1.06
 _GUARD_CELLS = 24
@@ -85,7 +86,7 @@ class Pupil:
         guard = ((u + 1) * (0.5 * _GUARD_CELLS)).astype(int)
         cover = self.known[guard[:, None], guard].astype(np.float64)
         for limit in self.limits:
-            cover *= _covered(value(limit), *slopes(limit), 2 / n)
+            cover *= covered(value(limit), *slopes(limit), 2 / n)
         a, b = self.centre[0] + u * self.half[0], self.centre[1] + u * self.half[1]
         return Sampled(a, b, value(self.path_mm), density, cover, area * (2 / n) ** 2)
 
@@ -98,8 +99,8 @@ class Pupil:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """A pupil on a grid of cells, arrays [n, n] (b, a): cosines a [n] and b [n], path W in mm, dE / (da db), which share
-    of each cell is open, and the area of a cell."""
+    """A pupil on a grid of cells, arrays [n, n] (b, a): cosines a [n] and b [n], path W in mm, dE / (da db), which
+    share of each cell is open, and the area of a cell."""
 
     a: Float64
     b: Float64
@@ -144,7 +145,7 @@ def fit_pupil(
         raise MetadataError(f"hardly any light from {angle:.1f} degrees reaches the sensor", where=lens.name)
 
     if centre_mm is None:
-        centre_mm = (float(np.mean(end.position_mm[0, inside])), float(np.mean(end.position_mm[1, inside])))
+        centre_mm = _middle(end.position_mm[:2, inside], energy[inside])
     cosines = end.direction[:2, used]
     within = end.direction[:2, inside]
     spread = within.max(1) - within.min(1)
@@ -163,8 +164,26 @@ def fit_pupil(
     for di in (0, 1, 2):
         for dj in (0, 1, 2):
             known[box[1, is_in] + di, box[0, is_in] + dj] = True
-    return Pupil(centre, half, *fitted[:4], tuple(fitted[4:]), known[1:-1, 1:-1], centre_mm, wavelength_nm,
-                 residual / (wavelength_nm * 1e-6))  # fmt: skip
+    path_of, place_x, place_y, energy_of, *limits = fitted
+    waves = residual / (wavelength_nm * 1e-6)
+    return Pupil(
+        centre,
+        half,
+        path_of,
+        place_x,
+        place_y,
+        energy_of,
+        tuple(limits),
+        known[1:-1, 1:-1],
+        centre_mm,
+        wavelength_nm,
+        waves,
+    )
+
+
+def _middle(at: Float64, energy: Float64) -> tuple[float, float]:
+    x, y = (at * energy).sum(1) / energy.sum()
+    return float(x), float(y)
 
 
 def _reach(lens: Prescription, met: Float64) -> Float64:
@@ -179,23 +198,32 @@ def _reach(lens: Prescription, met: Float64) -> Float64:
 def _fit(at: Float64, columns: Float64, inside: npt.NDArray[np.bool_]) -> tuple[list[Float64], float]:
     """Chebyshev coefficients [D, D] (b, a) of each column, least squares, and the rms residual of the first inside."""
     ta, tb = chebyshev.chebvander(at[0], DEGREE), chebyshev.chebvander(at[1], DEGREE)
-    basis = np.stack([tb[:, i] * ta[:, j] for i, j in _POWERS], 1)
-    solution = np.linalg.lstsq(basis, columns, rcond=1e-13)[0]
+    rows, cols = np.array(_POWERS).T
+    basis = tb[:, rows] * ta[:, cols]
+    q, r = np.linalg.qr(basis)
+    diagonal = np.abs(np.diag(r))
+    if diagonal.min() > 1e-9 * diagonal.max():
+        solution = np.linalg.solve(r, q.T @ columns)
+    else:
+        # A sliver of a pupil does not fix every term: the least of the solutions.
+        solution = np.linalg.lstsq(basis, columns, rcond=1e-9)[0]
     left = (columns[:, 0] - basis @ solution[:, 0])[inside]
     out = []
     for k in range(columns.shape[1]):
         full = np.zeros((DEGREE + 1, DEGREE + 1))
-        for (i, j), value in zip(_POWERS, solution[:, k], strict=True):
-            full[i, j] = value
+        full[rows, cols] = solution[:, k]
         out.append(full)
     return out, float(np.sqrt(np.mean((left - left.mean()) ** 2)))
 
 
-def _covered(g: Float64, slope_a: Float64, slope_b: Float64, cell: float) -> Float64:
-    """Which share of a square cell lies where g < 0, the edge taken as straight within the cell."""
-    norm = np.maximum(np.hypot(slope_a, slope_b), 1e-300)
-    p, q = np.abs(slope_a) / norm, np.abs(slope_b) / norm
-    p, q = np.maximum(p, 1e-6), np.maximum(q, 1e-6)
-    t = -g / norm / cell + 0.5 * (p + q)
-    corner = lambda v: np.maximum(v, 0) ** 2  # noqa: E731
-    return np.clip((corner(t) - corner(t - p) - corner(t - q) + corner(t - p - q)) / (2 * p * q), 0, 1)
+def covered(g: Float64, slope_a: Float64, slope_b: Float64, step_b: float, step_a: float | None = None) -> Float64:
+    """Which share of each cell, `step_a` by `step_b`, lies where g < 0; the edge taken as straight within the cell."""
+    over_a, over_b = slope_a * (step_b if step_a is None else step_a), slope_b * step_b
+    norm = np.maximum(np.hypot(over_a, over_b), 1e-300)
+    p, q = np.maximum(np.abs(over_a) / norm, 1e-6), np.maximum(np.abs(over_b) / norm, 1e-6)
+    t = 0.5 * (p + q) - g / norm
+
+    def corner(v: Float64) -> Float64:
+        return np.asarray(np.maximum(v, 0) ** 2)
+
+    return np.asarray(np.clip((corner(t) - corner(t - p) - corner(t - q) + corner(t - p - q)) / (2 * p * q), 0, 1))

@@ -63,12 +63,12 @@ class Rays:
     @property
     def path_mm(self) -> Float64:
         """float64 [N], geometrical length times index, from where the ray began."""
-        return self.state[6]
+        return np.asarray(self.state[6])
 
     @property
     def lost(self) -> npt.NDArray[np.uint8]:
         """uint8 [N], 0 for rays that arrive."""
-        return self.state[7].astype(np.uint8)
+        return np.asarray(self.state[7].astype(np.uint8))
 
 
 def trace(lens: Prescription, rays: Rays, wavelength_nm: float, until: int | None = None) -> Rays:
@@ -78,9 +78,9 @@ def trace(lens: Prescription, rays: Rays, wavelength_nm: float, until: int | Non
 
     Notes
     -----
-    O(N * surfaces), 8 Newton steps a surface; 2 Mray/s through 12 aspheres on two cores. Vignetted rays are traced on and
-    marked, so that smooth functions of the pupil can be fitted beyond its edge. Source: Welford, Aberrations of Optical
-    Systems, ch. 4, for the closed form; the vector form of Snell's law.
+    O(N * surfaces), 8 Newton steps a surface; 2 Mray/s through 12 aspheres on two cores. Vignetted rays are traced on
+    and marked, so that smooth functions of the pupil can be fitted beyond its edge. Source: Welford, Aberrations of
+    Optical Systems, ch. 4, for the closed form; the vector form of Snell's law.
     """
     return _run(lens, rays, wavelength_nm, until, None)
 

@@ -20,7 +20,8 @@ def f64(value):
 
 @hl.generator(name="optics_refract")
 class Refract:
-    """rays float64 [8, N] (x, y, z, direction cosines, optical path, why it was lost) in the frame of the surface before
+    """rays float64 [8, N] (x, y, z, direction cosines, optical path, why it was lost) in the frame of the surface
+    before
     -> the same behind the surface, in its own frame.
 
     surface float64 [37]: rotation (9, rows), origin (3), curvature, conic, index before, index behind, free radius, ten
@@ -59,7 +60,8 @@ class Refract:
             sag = u * (curvature / (1 + root) + sum_even + r * sum_odd)
             return sag, curvature / root + slope_even + r * slope_odd, under
 
-        # Onto the conic in closed form; a ray that misses it may still meet the asphere: it starts from the vertex plane.
+        # Onto the conic in closed form; a ray that misses it may still meet the asphere: it starts from the vertex
+        # plane.
         start = hl.Func("start")
         to_plane = -z / dz
         x0, y0 = x + to_plane * dx, y + to_plane * dy
