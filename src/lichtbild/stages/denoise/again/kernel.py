@@ -111,20 +111,20 @@ class DenoiseAgain:
         )
         # The mean is the pilot's: coarser scales know it better.
         kept[u, n, k, b, c] = hl.select(is_mean, known, gain[u, n, k, b, c] * block[u, n, k, b, c])
-        r = hl.RDom([(0, SIDE), (0, SIDE)])
         squares = hl.Func("squares")
-        squares[u, b, c] = f32(0)
-        squares[u, b, c] += gain[u, r.x, r.y, b, c] * gain[u, r.x, r.y, b, c] * g.spectrum[r.x, r.y, c]
-        trust[u, b, c] = f32(1) / (squares[u, b, c] + f32(TINY))
+        squares[u, k, b, c] = total(
+            gain[u, m, k, b, c] * gain[u, m, k, b, c] * g.spectrum[m, k, c] for m in range(SIDE)
+        )
+        trust[u, b, c] = f32(1) / (total(squares[u, m, b, c] for m in range(SIDE)) + f32(TINY))
 
         lines, joined, rows, dealt = (hl.Func(name) for name in ("lines", "joined", "rows", "dealt"))
-        turned = backward([kept[u, m, k, b, c] for m in range(SIDE)], n, basis)
-        lines[u, n, k, b, c] = trust[u, b, c] * turned * basis[n, SIDE]
-        joined[u, j, k, b, c] = lines[u, j, k, b, c] + lines[u - 1, j + STEP, k, b, c]
-        # Line 16 of a block carries how far it is trusted.
         place = hl.min(n, SIDE - 1)
+        turned = backward([kept[u, m, k, b, c] for m in range(SIDE)], place, basis)
+        # Place 16 of a block's lines carries how far it is trusted.
+        lines[u, n, k, b, c] = trust[u, b, c] * hl.select(n == SIDE, f32(1), turned * basis[place, SIDE])
+        joined[u, j, k, b, c] = lines[u, j, k, b, c] + lines[u - 1, j + STEP, k, b, c]
         turned = backward([joined[u, j, m, b, c] for m in range(SIDE)], place, basis) * basis[place, SIDE]
-        along = trust[u, b, c] * basis[j, SIDE] + trust[u - 1, b, c] * basis[j + STEP, SIDE]
+        along = lines[u, SIDE, 0, b, c] * basis[j, SIDE] + lines[u - 1, SIDE, 0, b, c] * basis[j + STEP, SIDE]
         rows[u, j, n, b, c] = hl.select(n == SIDE, along, turned)
         line, band = y % STEP, y // STEP
         pixels = rows[u, j, line, band, c] + rows[u, j, line + STEP, band - 1, c]
@@ -147,7 +147,7 @@ class DenoiseAgain:
         row = y + STEP * g.first
         g.out[c, x, y] = final[x // STEP, x % STEP, row, c]
 
-        schedule(g.out, chains, (dealt, rows, lines, joined, gain, kept, squares, r, trust, noise, cell, lost, within))
+        schedule(g.out, chains, (dealt, rows, lines, joined, gain, kept, squares, trust, noise, cell, lost, within))
         given.compute_at(g.out, xo).reorder(c, u, b).bound(c, 0, 3).unroll(c).vectorize(u, LANES)
         final.reorder_storage(j, u, y, c).compute_at(g.out, yi).bound(j, 0, STEP).bound(c, 0, 3)
         final.reorder(j, c, u, y).unroll(j).unroll(c).vectorize(u, LANES)
@@ -157,7 +157,7 @@ class DenoiseAgain:
 
 def schedule(out, chains, steps):
     """Tiles of rows in parallel; what a row of blocks needs lives in the second-level cache."""
-    dealt, rows, lines, joined, gain, kept, squares, r, trust, noise, cell, lost, within = steps
+    dealt, rows, lines, joined, gain, kept, squares, trust, noise, cell, lost, within = steps
     out.bound(c, 0, 3).split(x, xo, xi, TILE_WIDTH, GUARD).split(y, yo, yi, TILE_HEIGHT, GUARD)
     out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)
     for roots, q, dealt_in, columns, block in chains:
@@ -175,18 +175,18 @@ def schedule(out, chains, steps):
     dealt.bound(j, 0, STEP).unroll(yr).vectorize(u, LANES, INWARDS)
     rows.bound(n, 0, SIDE + 1).bound(j, 0, STEP).compute_at(dealt, c).reorder(n, j, u, b, c).unroll(n)
     rows.vectorize(u, LANES, INWARDS)
-    lines.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES, INWARDS)
+    lines.bound(n, 0, SIDE + 1).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES, INWARDS)
     lines.reorder(n, xi, k, xo, b, c).unroll(n).vectorize(xi)
     joined.bound(k, 0, SIDE).compute_at(rows, u).vectorize(u, LANES, INWARDS)
+    # What a vector of blocks needs lives in the first-level cache.
     block, pilot = chains[0][4], chains[1][4]
-    block.compute_at(kept, u)
-    pilot.bound(k, 0, SIDE).compute_at(rows, b)
+    block.compute_at(kept, k)
+    pilot.bound(k, 0, SIDE).compute_at(lines, xo)
     for func in (gain, kept):
-        func.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).reorder(n, u, k, b, c).unroll(n)
-        func.vectorize(u, LANES, INWARDS)
-    squares.compute_at(rows, b).vectorize(u, LANES)
-    squares.update(0).reorder(r.x, r.y, u, b, c).vectorize(u, LANES)
-    trust.compute_at(rows, b).vectorize(u, LANES)
+        func.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(lines, xo).reorder(n, u, k, b, c).unroll(n)
+        func.vectorize(u, LANES)
+    squares.bound(k, 0, SIDE).compute_at(lines, xo).vectorize(u, LANES)
+    trust.compute_at(lines, xo).vectorize(u, LANES)
     noise.compute_at(rows, b).vectorize(u, LANES)
     cell.compute_at(out, xo).reorder(c, u, b).bound(c, 0, 3).vectorize(u, LANES)
     lost.compute_at(out, xo).vectorize(u, LANES)
