@@ -118,6 +118,17 @@ def test_merge_writes_both_kinds_of_negative(burst: Path, tmp_path: Path) -> Non
             assert photometric in {page.photometric for page in pages}
 
 
+def test_frames_that_were_not_used_are_told(here: Here, tmp_path: Path) -> None:
+    for k in range(2):
+        values = np.random.default_rng(k).integers(20, 200, (20, 24, 3)).astype(np.uint8)
+        Image.fromarray(values).save(tmp_path / f"IMG_{k}.png")
+    for verb, output in (("develop", "o.jpg"), ("merge", "o.dng")):
+        done = here(verb, "IMG_0.png", "IMG_1.png", "-o", output)
+        assert done.returncode == 0, done.stderr
+        assert "24 x 20 px are too few to align" in done.stderr
+        assert (tmp_path / output).exists()
+
+
 def test_the_negative_develops_again(burst: Path, tmp_path: Path) -> None:
     assert run("merge", burst, "-o", tmp_path / "negative.dng").returncode == 0
     done = run("develop", tmp_path / "negative.dng", "-o", tmp_path / "again.jpg")

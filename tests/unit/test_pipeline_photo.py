@@ -255,6 +255,43 @@ def test_frames_are_let_go(scene, monkeypatch):
         assert max(most) <= 3
 
 
+@pytest.mark.parametrize("kind", ["mosaic", "linear"])
+@pytest.mark.parametrize("size", [(16, 16), (17, 40), (31, 48)])
+def test_frames_too_small_to_align_leave_the_reference(scene, kind, size):
+    """A picture, and a line that says that the other frames are not in it."""
+    whole = burst_of(scene, 3)
+    if kind == "linear":
+        whole = as_kind(whole, kind)
+    sources = tuple(
+        FrameSource(
+            dataclasses.replace(s.info, shape=size, default_crop=None),
+            lambda s=s: np.ascontiguousarray(s.read()[: size[0], : size[1]]),
+        )
+        for s in whole.sources
+    )
+    burst = dataclasses.replace(whole, sources=sources, reference=1)
+    photo = api.develop(burst)
+    assert photo.pixels.shape == (*size, 3)
+    assert photo.report["frames_used"] == 1
+    (note,) = photo.notes
+    assert "alone of 3 frames" in note
+    assert sources[1].info.name in note
+    alone = api.develop(dataclasses.replace(burst, sources=sources[1:2], reference=0))
+    assert np.array_equal(photo.pixels, alone.pixels)
+    assert not alone.notes
+    for negative in ("linear", "bayer"):
+        assert note in api.merge(burst, negative).info.reasons
+
+
+def test_refused_frames_are_told(scene):
+    burst = burst_of(scene, 3)
+    dark = FrameSource(burst.sources[2].info, lambda: np.full(SHAPE, 64, np.uint16))
+    burst = dataclasses.replace(burst, sources=(*burst.sources[:2], dark), reference=0)
+    photo = api.develop(burst)
+    (note,) = photo.notes
+    assert note.startswith(f"not used: {dark.info.name}: ")
+
+
 def test_progress_only_grows(scene):
     events = []
     api.develop(burst_of(scene, 3), progress=events.append)

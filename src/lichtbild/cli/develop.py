@@ -81,6 +81,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits, explain=explain)
     photo.save(picture, force=arguments.force, quality=arguments.jpeg_quality)
     console.wrote("picture", picture)
+    for line in photo.notes:
+        console.warning(line)
     if negative and negative != picture:
         photo.save_negative(negative, kind=arguments.negative, force=arguments.force)
         console.wrote("negative", negative)

@@ -54,6 +54,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     frame = api.merge(burst, arguments.negative, params, progress=console.progress, explain=explain)
     api.save_negative(frame, target, force=arguments.force)
     console.wrote("negative", target)
+    told = {line for source in burst.sources for line in source.info.reasons}
+    for line in (line for line in frame.info.reasons if line not in told):
+        console.warning(line)
     if explain:
         console.wrote(f"{explain.n_pictures} pictures that explain", explain.folder)
     console.event("done", seconds=round(time.monotonic() - started_s, 3), frames=len(burst))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
+from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
 from lichtbild.core.params import Params
@@ -14,7 +15,8 @@ from lichtbild.pipelines import best, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
-from lichtbild.stages.align import AlignParams, Motion, align, pyramid
+from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
+from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -102,20 +104,17 @@ def negative(
     plan, reference = intake.plan(burst, params.quad_bayer)
     work = _Steps(len(burst), progress)
     work.step("read", reference.info.name)
-    if len(burst) == 1:
-        reference = intake.repaired(reference, DefectFacts.none(), params.defects)
-        if explain:
-            Explainer(burst, reference, plan.reference, explain).merged(reference)
+    if len(burst) == 1 or min(reference.shape) < MIN_SIZE_PX:
         work.step("repair", "")
-        joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
-        return Negative(reference, plan.white_balance, plan.report | {"frames_used": 1.0}, params, joint)
+        return _alone(plan, reference, params, explain)
 
     others = [k for k in plan.order if k != plan.reference]
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
+        neighbours = (intake.load(plan, k) for k in others[:2])
+        defects = find_defects(itertools.chain([reference], neighbours), params.defects)
     reference = intake.repaired(reference, defects, params.defects)
-    guide = pyramid(reference, plan.white_balance)
+    guide = align_guide(reference, plan.white_balance)
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
@@ -124,13 +123,15 @@ def negative(
     motion: Motion | None = None
     frames: dict[int, dict[str, float | str]] = {}
     for k in others:
+        name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
                 told.refused(k, motion.refused)
-            work.step("merge", frame.info.name)
+            work.step("merge", name)
+            del frame
             continue
         trust = best.add(merger, joint, frame, motion)
         if told:
@@ -140,20 +141,48 @@ def negative(
             "moving": round(float((motion.doubt > 1).mean()), 4),
             "used": round(float(trust.mean()) / 255, 4),
         }
-        work.step("merge", frame.info.name)
-    # The finished picture needs the room of what the frames needed.
-    del frame, guide
-    memory.release()
+        work.step("merge", name)
+        del frame, trust  # the next one takes their place
+    del guide
     merged = merger.finish()
+    del merger
     if told:
         told.merged(merged)
+    motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}
+    notes = _left_out(motions)
     report = plan.report | {
         "frames_used": round(float(merged.n_effective.mean()), 2),  # type: ignore[union-attr]
-        "motion": {burst.sources[k].info.name: frames[k] for k in sorted(frames)},
+        "motion": motions,
         "defects": int(defects.rows.size),
+        "notes": notes,
     }
+    merged = merged.with_info(reasons=(*merged.info.reasons, *notes))
     work.step("merge", "")
     return Negative(merged, plan.white_balance, report, params, joint)
+
+
+def _alone(plan: intake.Plan, reference: Frame, params: PhotoParams, explain: Observer | None) -> Negative:
+    """The reference is all there is, or all that can be used."""
+    notes = []
+    if (n := len(plan.burst)) > 1:
+        height, width = reference.shape
+        notes = [f"{width} x {height} px are too few to align: {reference.info.name} alone of {n} frames is used"]
+    report = plan.report | {"frames_used": 1.0, "notes": notes}
+    reference = reference.with_info(reasons=(*reference.info.reasons, *notes))
+    reference = intake.repaired(reference, DefectFacts.none(), params.defects)
+    if explain:
+        Explainer(plan.burst, reference, plan.reference, explain).merged(reference)
+    joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
+    return Negative(reference, plan.white_balance, report, params, joint)
+
+
+def _left_out(motions: dict[str, dict[str, float | str]]) -> list[str]:
+    """A line for each reason for which frames were refused."""
+    names: dict[str, list[str]] = {}
+    for name, facts in motions.items():
+        if "refused" in facts:
+            names.setdefault(str(facts["refused"]), []).append(name)
+    return [f"not used: {', '.join(of)}: {why}" for why, of in names.items()]
 
 
 def source_of(made: Negative) -> Source:

@@ -237,9 +237,10 @@ def gather_cells(g, kind):
         g, landing, yi, trust[xi, yi, n], lambda row, i: [told[xi, row, n][per_side * i + k] for k in range(per_side)]
     )))  # fmt: skip
 
-    at_x = hl.clamp(g.cells[1, part.z], 0, (width - 1) // LANES) * LANES + part.x
+    # No lane is left out: a store with a mask of these halves is done lane by lane.
+    at_x = hl.clamp(g.cells[1, part.z], 0, width // LANES - 1) * LANES + part.x
     at_y = hl.clamp(g.cells[0, part.z], 0, (height - 1) // LANES) * LANES + part.y
-    part.where((at_x < width) & (at_y < height))
+    part.where(at_y < height)
     at_x, at_y = hl.unsafe_promise_clamped(at_x, 0, width - 1), hl.unsafe_promise_clamped(at_y, 0, height - 1)
     at = pick([added[part.x, part.y, part.z][k] for k in range(n_planes)], c)
     g.out[x, c, y] = hl.undef(hl.Float(16))
@@ -252,6 +253,8 @@ def gather_cells(g, kind):
     added.bound(xi, 0, LANES).compute_at(g.out, part.y).vectorize(xi)
     trust.bound(xi, 0, LANES).compute_at(g.out, part.y).vectorize(xi)
     told.bound(xi, 0, LANES).compute_at(g.out, part.z).vectorize(xi)
+    # Of all tiles, since what the cells need is known too late.
+    landing.cells.compute_root()
 
 
 class Gather:
@@ -303,7 +306,7 @@ class GatherRgb(Gather):
 @hl.generator(name="merge_gather_mosaic_cells")
 class GatherMosaicCells(Gather):
     """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of
-    each, none twice) -> sums, added to in place."""
+    each, none twice) -> sums with columns for whole vectors, added to in place."""
 
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))

@@ -245,8 +245,8 @@ def merge_gather_rgb(
     for sy, sx, k, expected in _landed((height, width), trust, flow, top, first, falloff, weight):
         sample = np.moveaxis(_samples(rgb.reshape(-1, 3), sy, sx, width), 2, 0)
         k = np.where(sample.max(0) < clip, k, 0)
-        total[:, :3] += np.moveaxis(k * (sample - expected), 0, 1)
-        total[:, 3] += k
+        total[:, :3, :width] += np.moveaxis(k * (sample - expected), 0, 1)
+        total[:, 3, :width] += k
     out[:] = total
 
 
@@ -287,7 +287,7 @@ def merge_guess(above: Floats, rgb: Floats, is_first: int, top: int, out: Floats
 def merge_finish_rgb(sums: Floats, first: Floats, top: int, worth: float, out: Floats) -> None:
     """First guess plus mean difference, the guess counting as `worth` frames: rows of [H, 4, W] from `top` on, and
     [h + 4, 3, W + 4], to [h, 3, W + 4]."""
-    exact = sums[top : top + len(out)].astype(np.float64)
+    exact = sums[top : top + len(out), :, : out.shape[2] - 2 * BORDER].astype(np.float64)
     _corrected(first, exact[:, :3] / (exact[:, 3:] + worth + 1e-12), out)
 
 
@@ -306,16 +306,16 @@ def _mirrored(start: int, stop: int, n: int) -> npt.NDArray[np.intp]:
 
 
 def merge_finish_mosaic(
-    sums: Floats, first: Floats, top: int, noise: Floats, gain: Floats, wb_red: float, wb_blue: float, trust_red: float,
-    trust_blue: float, worth: float, out: Floats,
+    sums: Floats, width: int, first: Floats, top: int, noise: Floats, gain: Floats, wb_red: float, wb_blue: float,
+    trust_red: float, trust_blue: float, worth: float, out: Floats,
 ) -> None:  # fmt: skip
     """First guess plus what the frames add to it: to differences of colour by sums blurred over 0.8 px, to luminance
     by all samples of all colours, each freed of its difference of colour and weighted by its noise. Where finer sums
-    say what noise does not explain, they count. Rows of [H, 6, W] from `top` on, and [h + 4, 3, W + 4], to [h, 3,
-    W + 4].
+    say what noise does not explain, they count. Rows of [H, 6, W or more] from `top` on, and [h + 4, 3, W + 4], to
+    [h, 3, W + 4].
 
     noise [6]: alpha, then beta of samples; gain [th, tw] of the tiles of these rows."""
-    h, w = len(out), sums.shape[2]
+    h, w = len(out), width
     reach = 4  # rows and columns around a pixel that decide it: 2 of the mean, 2 of the blur
     rows, columns = (_mirrored(at - reach, at + k + reach, n) for k, at, n in ((h, top, len(sums)), (w, 0, w)))
     around = np.moveaxis(sums.astype(np.float64)[rows][:, :, columns], 1, 0)

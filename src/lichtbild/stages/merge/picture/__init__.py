@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ __all__ = ["BORDER_PX", "VECTOR_PX", "corrected", "filled_up", "splines_of"]
 
 F32 = npt.NDArray[np.float32]
 
-# Pixels of a vector of the gather: rows of the first guess and of trust are filled up to whole ones, and bands of rows
+# Pixels of a vector of the gather: rows of sums, first guess and trust are filled up to whole ones, and bands of rows
 # begin with a multiple of them.
 VECTOR_PX = 16
 # Rows and columns of coefficients around the picture, and rows on each side that a coefficient is made of.
@@ -61,8 +60,8 @@ def corrected(
     Parameters
     ----------
     sums
-        float16 [H, 6, W] of a mosaic (weight times difference from the guess for R, G, B, then weights), [H, 4, W] of
-        RGB with one weight.
+        float16 [H, 6, W or more] of a mosaic (weight times difference from the guess for R, G, B, then weights),
+        [H, 4, W or more] of RGB with one weight.
     like
         The reference, for noise and spatial gain; its pixels are not read.
     worth
@@ -70,7 +69,6 @@ def corrected(
     """
     height, width = like.shape
     out = first[BORDER_PX : height + BORDER_PX]
-    kind = "mosaic" if sums.shape[1] == 6 else "rgb"
     gain = tile_gain(like, tile_grid((height // 2, width // 2)), TILE_PX).mean(-1)
     noise, trust, (red, _, blue) = _noise_of(like.noise), _sample_trust(like.noise, white_balance), white_balance
     halo = 2 * BORDER_PX
@@ -80,8 +78,11 @@ def corrected(
         n = min(_STRIP_PX, height - top)
         np.copyto(rows[halo : n + halo], first[top + halo : top + n + halo])
         tiles = np.ascontiguousarray(gain[top // TILE_PX : -(-(top + n) // TILE_PX)], np.float32)
-        how: tuple[Any, ...] = (noise, tiles, red, blue, *trust) if kind == "mosaic" else ()
-        call(f"merge_finish_{kind}", sums, rows[: n + halo], top, *how, worth, out[top : top + n])
+        strip, result = rows[: n + halo], out[top : top + n]
+        if sums.shape[1] == 6:
+            call("merge_finish_mosaic", sums, width, strip, top, noise, tiles, red, blue, *trust, worth, result)
+        else:
+            call("merge_finish_rgb", sums, strip, top, worth, result)
         rows[:halo] = rows[n : n + halo].copy()
     return out[:, :, BORDER_PX : width + BORDER_PX]
 

@@ -93,9 +93,9 @@ class FinishRgb:
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float16 [H, 6, W], rows of the first guess float32 [h + 4, 3, W + 4], row of the sums where it begins,
-    noise of samples float32 [6] (alpha, then beta of R, G, B) and spatial gain float32 [th, tw] of the strip's tiles of
-    32 px, white balance of R and B (G is 1), trust in their samples (variance of a green sample over theirs, balanced),
+    """sums float16 [H, 6, W or more], W, rows of the first guess float32 [h + 4, 3, W + 4], row of the sums where it
+    begins, noise of samples float32 [6] (alpha, then beta of R, G, B) and spatial gain float32 [th, tw] of the strip's
+    tiles of 32 px, white balance of R and B (G is 1), trust in their samples (variance of a green sample over theirs, balanced),
     frames that the guess is worth -> the guess corrected, as FinishRgb.
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
@@ -105,6 +105,7 @@ class FinishMosaic:
     kernel took."""
 
     sums = hl.InputBuffer(hl.Float(16), 3)
+    width = hl.InputScalar(hl.Int(32))
     first = hl.InputBuffer(hl.Float(32), 3)
     top = hl.InputScalar(hl.Int(32))
     noise = hl.InputBuffer(hl.Float(32), 1)
@@ -118,7 +119,7 @@ class FinishMosaic:
 
     def generate(self):
         g = self
-        w, h = g.sums.dim(0).extent(), g.sums.dim(2).extent()
+        w, h = g.width, g.sums.dim(2).extent()
         bounds = [(hl.i32(0), w), (hl.Expr(), hl.Expr()), (hl.i32(0), h)]
         near, guess, tall = hl.BoundaryConditions.mirror_image(g.sums, bounds), guess_of(g), hl.Func("tall")
         at = [hl.f32(near[x, c, y + g.top + k]) for k in range(-2, 3)]
