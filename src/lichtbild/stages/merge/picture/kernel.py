@@ -95,8 +95,8 @@ class FinishRgb:
 class FinishMosaic:
     """sums float16 [H, 6, W or more], W, rows of the first guess float32 [h + 4, 3, W + 4], row of the sums where it
     begins, noise of samples float32 [6] (alpha, then beta of R, G, B) and spatial gain float32 [th, tw] of the strip's
-    tiles of 32 px, white balance of R and B (G is 1), trust in their samples (variance of a green sample over theirs, balanced),
-    frames that the guess is worth -> the guess corrected, as FinishRgb.
+    tiles of 32 px, white balance of R and B (G is 1), trust in their samples (variance of a green sample over theirs,
+    balanced), frames that the guess is worth -> the guess corrected, as FinishRgb.
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
     blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken out,
