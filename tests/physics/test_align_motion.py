@@ -10,7 +10,7 @@ import scipy.ndimage
 
 from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel, ShapeError
 from lichtbild.core.frame import cfa_plane_index
-from lichtbild.stages.align import AlignParams, align, levels, pyramid
+from lichtbild.stages.align import AlignParams, align, field, fine, guide, levels, pyramid
 from lichtbild.stages.align.field import Hand
 
 WB = (2.0, 1.0, 1.6)
@@ -20,11 +20,12 @@ SHAPE = (384, 448)
 
 
 class Waves:
-    """Light as a sum of plane waves below 0.12 cycles/px (no aliasing even after the first halving), all colours alike
-    but for a slow tint. A motion of the plane leaves each wave a wave, so that frames are products of two matrices."""
+    """Light as a sum of plane waves below `finest` cycles/px (0.12: no aliasing even after the first halving), all
+    colours alike but for a slow tint. A motion of the plane leaves each wave a wave, so that frames are products of two
+    matrices."""
 
-    def __init__(self, rng, n=70):
-        length = np.exp(rng.uniform(np.log(0.004), np.log(0.12), n))
+    def __init__(self, rng, n=70, finest=0.12):
+        length = np.exp(rng.uniform(np.log(0.004), np.log(finest), n))
         turn = rng.uniform(0, np.pi, n)
         self.k = 2 * np.pi * np.stack([length * np.sin(turn), length * np.cos(turn)], 1)
         size = length**-0.4
@@ -291,7 +292,7 @@ def test_terms_that_nothing_proves_are_left_out():
 def test_noise_kept_by_each_level():
     """One dimension of the filters squared: the sum of squares of their impulse response, the spline's included."""
     binomial, spline, slope = np.array([1, 3, 3, 1]) / 8, np.array([1, 4, 1]) / 6, np.array([1, 0, -1]) / 2
-    smooth = np.exp(-0.5 * (np.arange(-4, 5) / 1.05) ** 2)
+    smooth = np.exp(-0.5 * (np.arange(-3, 4) / 0.7) ** 2)
 
     def spread(kernel, step):
         out = np.zeros((len(kernel) - 1) * step + 1)
@@ -299,7 +300,7 @@ def test_noise_kept_by_each_level():
         return out
 
     response = np.convolve(binomial, spread(smooth / smooth.sum(), 2))
-    for level, declared in enumerate(levels._LEVEL_NOISE):
+    for level, declared in enumerate(levels.LEVEL_NOISE):
         if level:
             response = np.convolve(response, spread(binomial, 2**level))
         value, gradient = (np.convolve(response, spread(k, 2 ** (level + 1))) for k in (spline, slope))
@@ -307,6 +308,49 @@ def test_noise_kept_by_each_level():
         assert declared == pytest.approx(variance**2, rel=0.01)
         # Gradients of both axes over twice the variance.
         assert levels.GRADIENT_NOISE[level] == pytest.approx((gradient**2).sum() / variance, rel=0.02)
+
+
+def test_noise_kept_at_full_size():
+    smooth, spline, slope = np.array([1, 2, 1]) / 4, np.array([1, 4, 1]) / 6, np.array([1, 0, -1]) / 2
+    value, gradient = np.convolve(smooth, spline), np.convolve(smooth, slope)
+    assert (value**2).sum() ** 2 == pytest.approx(fine.FINE_NOISE, rel=0.01)
+    assert (gradient**2).sum() / (value**2).sum() == pytest.approx(fine.FINE_GRADIENT_NOISE, rel=0.01)
+
+
+def test_noisy_frames_come_near_the_bound():
+    """Shift, roll and scale from the same-colour slopes of the noise-free picture: nobody can err less on average."""
+    rng = np.random.default_rng(20261122)
+    scene = Waves(rng, finest=0.35)
+    clean = scene.seen(SHAPE)
+    base = field.basis(np.argwhere(np.ones(SHAPE)) + 0.5, SHAPE)[:, :, :4]
+    plane = cfa_plane_index(Cfa.from_name("RGGB"), SHAPE)[..., None]
+    slopes = (np.take_along_axis(part / np.array(WB), plane, 2).ravel() for part in np.gradient(clean, axis=(0, 1)))
+    terms = sum(base[:, k] * slope[:, None] for k, slope in enumerate(slopes))
+    sigma = 0.05
+    covariance = np.linalg.inv(terms.T @ terms / (2 * sigma**2))
+    bound = np.sqrt(np.einsum("nik,kl,nil->n", base, covariance, base).mean())
+
+    def noisy(balanced):
+        frame = frame_of(balanced)
+        pixels = (frame.pixels + rng.normal(0, sigma, SHAPE)).astype(np.float32)
+        return frame.replaced(pixels=pixels, noise=NoiseModel((1e-9,) * 3, (sigma**2,) * 3, "simulated"))
+
+    errors = []
+    for _ in range(8):
+        shift = rng.uniform(-3, 3, 2)
+        motion = found(noisy(clean), noisy(scene.seen(SHAPE, 0.3, shift)))
+        # `error_px` is of each axis.
+        errors.append(2 * error_px(motion, 0.3, shift) ** 2)
+    assert np.sqrt(np.mean(errors)) < 1.6 * bound
+
+
+def test_a_guide_needs_no_frame():
+    rng = np.random.default_rng(20261122)
+    scene = Waves(rng)
+    first, second = (frame_of(scene.seen(SHAPE, 0, s), rng) for s in ((0, 0), (1.3, -0.4)))
+    kept = guide(first, WB)
+    assert kept.mosaic.size == 0
+    np.testing.assert_array_equal(align(kept, pyramid(second, WB), PARAMS).hand_px, found(first, second).hand_px)
 
 
 @pytest.mark.parametrize("gain", [None, 2.0])

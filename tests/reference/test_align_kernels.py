@@ -105,3 +105,38 @@ def test_matching_finds_a_whole_shift():
     # Row by row over (-3 .. 3)^2; tiles at the border are moved back into the frame.
     assert (cost[1:-1, 1:-1].argmin(-1) == (2 + 3) * 7 + (-3 + 3)).all()
     assert np.abs(cost[1:-1, 1:-1].min(-1)).max() == 0
+
+
+@pytest.mark.parametrize("shape", [(32, 33), (50, 41)])
+def test_patches(shape):
+    """Inside, over every border, and far outside, where the last sample goes on."""
+    rng = np.random.default_rng()
+    mosaic = rng.normal(0.3, 0.3, shape).astype(np.float32)
+    gains = rng.uniform(0.5, 3, (2, 2)).astype(np.float32)
+    corners = np.concatenate([rng.integers(-20, 40, (50, 2)), [[-500, 7], [3, 900]]]).astype(np.int32)
+    np.testing.assert_allclose(*both("align_patches", (mosaic, gains, corners), (len(corners), 20, 20)), atol=2e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.7, 40.0])
+def test_sums_of_patches(shift):
+    """Tiles cut by the border, patches cut a little beside the motion, and motion that leaves the picture."""
+    rng = np.random.default_rng()
+    shape = np.array([70, 93], np.int32)
+    corners = np.ascontiguousarray(np.argwhere(np.ones((5, 6))) * 16 - 2, np.int32)
+    patches = [rng.normal(0.3, 0.1, (len(corners), 20, 20)).astype(np.float32) for _ in range(2)]
+    motion = np.zeros((len(corners), 6), np.float32)
+    motion[:, :2] = rng.uniform(-shift, shift, (len(corners), 2))
+    motion[:, 2:] = rng.normal(0, 0.02 if shift else 0.0, (len(corners), 4))
+    beside = rng.uniform(-0.5, 0.5, (len(corners), 2)) * (shift > 0)
+    moved = np.ascontiguousarray(corners + np.floor(motion[:, :2] + beside), np.int32)
+    noise = rng.uniform(1e-4, 1e-2, (len(corners), 2)).astype(np.float32)
+    arguments = (*patches, corners, moved, motion, noise, shape)
+    fast, clear = both("align_patch_normal", arguments, (len(corners), 7))
+    assert (np.abs(fast[:, 6] - clear[:, 6]) <= 1).all()
+    same = fast[:, 6] == clear[:, 6]
+    assert same.mean() > 0.9
+    scale = np.abs(clear).max() + 1
+    np.testing.assert_allclose(fast[same] / scale, clear[same] / scale, atol=3e-5)
+    if shift == 0:
+        # 70 x 93 px: every pixel of the picture counts once.
+        assert clear[:, 6].sum() == 70 * 93

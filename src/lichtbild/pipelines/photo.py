@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
+from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
 from lichtbild.core.params import Params
@@ -15,6 +16,7 @@ from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
+from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -111,9 +113,10 @@ def negative(
     others = [k for k in plan.order if k != plan.reference]
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
+        neighbours = (intake.load(plan, k) for k in others[:2])
+        defects = find_defects(itertools.chain([reference], neighbours), params.defects)
     reference = intake.repaired(reference, defects, params.defects)
-    guide = pyramid(reference, plan.white_balance)
+    guide = align_guide(reference, plan.white_balance)
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
     guess = Source(reference, plan.white_balance, params.demosaic, _suited(GUESS, reference))
     merger = Merger(reference, guess.bands(), plan.white_balance, params.merge)
@@ -122,13 +125,15 @@ def negative(
     motion: Motion | None = None
     frames: dict[int, dict[str, float | str]] = {}
     for k in others:
+        name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
                 told.refused(k, motion.refused)
-            work.step("merge", frame.info.name)
+            work.step("merge", name)
+            del frame
             continue
         trust = best.add(merger, joint, frame, motion)
         if told:
@@ -138,11 +143,11 @@ def negative(
             "moving": round(float((motion.doubt > 1).mean()), 4),
             "used": round(float(trust.mean()) / 255, 4),
         }
-        work.step("merge", frame.info.name)
-    # The finished picture needs the room of what the frames needed.
-    del frame, guide
-    memory.release()
+        work.step("merge", name)
+        del frame, trust  # the next one takes their place
+    del guide
     merged = merger.finish()
+    del merger
     if told:
         told.merged(merged)
     motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}

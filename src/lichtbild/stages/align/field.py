@@ -212,6 +212,13 @@ def expected_spread(shape: tuple[int, int]) -> F64:
     return np.asarray(np.diag(spread**2), np.float64)
 
 
+def rms_px(covariance: F64, shape_px: tuple[int, int]) -> float:
+    """Root mean square length of the displacement's error over a picture, px, for coefficients of this covariance."""
+    places = (np.argwhere(np.ones((7, 7))) + 0.5) / 7 * np.array(shape_px)
+    base = basis(places, shape_px)
+    return float(np.sqrt(np.einsum("nik,kl,nil->n", base, covariance, base).mean()))
+
+
 def weighed(moved: F64, fine: F64, coarse: F64, floor_px: float) -> tuple[F64, F64]:
     """How far to go from a coarse level's motion to a finer one's, `moved` [10] away, when both err.
 

@@ -9,9 +9,10 @@ xi, yi = hl.Var("xi"), hl.Var("yi")
 
 TILE_PX = 16
 MATCH_TILE_PX = 8
+PATCH_PX = 20
 BORDER_PX = 20
-SMOOTH_SIGMA_PX = 1.05
-SMOOTH_REACH = 4
+SMOOTH_SIGMA_PX = 0.7
+SMOOTH_REACH = 3
 BINOMIAL = (1.0 / 8, 3.0 / 8, 3.0 / 8, 1.0 / 8)
 
 
@@ -77,6 +78,63 @@ def spline_weights(t):
     return first, second, 1 - first - second - last, last
 
 
+def inside(place, fraction, size):
+    """Whether a place lies in a picture, and near enough to the whole pixels its tile is read at."""
+    return (place >= 0) & (place <= hl.f32(size - 1)) & (hl.abs(fraction - hl.f32(0.5)) < hl.f32(1.5))
+
+
+def normal_sums(g, lane, r, n, reference, current, fraction, is_counted):
+    """The seven sums of tiles n of 16 rows r of one vector `lane`, scheduled: see TileNormal.
+
+    `reference(column, row)` and `current(column, row)` are samples beside a pixel's own; the reference's rows count
+    from the one above the tile. `fraction` (y, x) is each pixel's.
+    """
+    # Value and slope along the row of the reference's spline, for the 18 rows in use.
+    left_of, here, right_of = (reference(i, r) for i in (-1, 0, 1))
+    own = hl.Func("own")
+    own[lane, r, n] = ((left_of + 4 * here + right_of) * hl.f32(1 / 6), (right_of - left_of) * hl.f32(0.5))
+    value = (own[lane, r, n][0] + 4 * own[lane, r + 1, n][0] + own[lane, r + 2, n][0]) * hl.f32(1 / 6)
+    gx = (own[lane, r, n][1] + 4 * own[lane, r + 1, n][1] + own[lane, r + 2, n][1]) * hl.f32(1 / 6)
+    gy = (own[lane, r + 2, n][0] - own[lane, r, n][0]) * hl.f32(0.5)
+    down, across = (spline_weights(part) for part in fraction)
+    warped = sum(down[j] * sum(across[i] * current(i - 1, j - 1) for i in range(4)) for j in range(4))
+    q = hl.select(is_counted, 1 / (2 * (g.noise[0, n] * hl.max(value, 0) + g.noise[1, n])), 0)
+    measured = hl.Func("measured")
+    measured[lane, r, n] = (gy, gx, value - warped, q)
+    gy, gx, e, q = (measured[lane, r, n][k] for k in range(4))
+    terms = hl.Func("terms")
+    terms[lane, r, n] = (
+        q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1),
+        hl.f32(0))
+    )  # fmt: skip
+
+    rows = hl.RDom([(0, TILE_PX)])
+    lanes = hl.Func("lanes")
+    lanes[lane, n] = tuple(hl.f32(0) for _ in range(7))
+    lanes[lane, n] = tuple(lanes[lane, n][k] + terms[lane, rows.x, n][k] for k in range(7))
+    columns = hl.RDom([(0, TILE_PX)])
+    total = hl.Func("total")
+    total[n] = tuple(hl.f32(0) for _ in range(7))
+    total[n] = tuple(total[n][k] + lanes[columns.x, n][k] for k in range(7))
+    t = total[n]
+    g.out[c, n] = hl.select(c == 0, t[0], c == 1, t[1], c == 2, t[2], c == 3, t[3], c == 4, t[4], c == 5, t[5], t[6])
+
+    # A tile is 16 rows of one vector; its seven sums stay in registers, chunks of the list run in parallel.
+    g.out.bound(c, 0, 7).unroll(c).parallel(n, 64, hl.TailStrategy.GuardWithIf)
+    total.compute_at(g.out, n).update().unroll(columns.x)
+    lanes.compute_at(g.out, n).bound(lane, 0, TILE_PX).vectorize(lane)
+    lanes.update().reorder(lane, rows.x, n).vectorize(lane)
+    measured.compute_at(lanes, rows.x).vectorize(lane)
+    own.compute_at(g.out, n).bound_extent(lane, TILE_PX).vectorize(lane)
+
+
+def bent(g, lane, r, n):
+    """Displacement (dy, dx) of the pixels of tiles whose motion is linear."""
+    off_y, off_x = hl.f32(r) - hl.f32(7.5), hl.f32(lane) - hl.f32(7.5)
+    dy = g.motion[0, n] + g.motion[2, n] * off_y + g.motion[3, n] * off_x
+    return dy, g.motion[1, n] + g.motion[4, n] * off_y + g.motion[5, n] * off_x
+
+
 @hl.generator(name="align_tile_normal")
 class TileNormal:
     """reference, current float32 [h, w + 40] (see Luma): coefficients of cubic B-splines; tiles int32 [n, 2] (row,
@@ -99,67 +157,85 @@ class TileNormal:
         # Tiles of the list lie in the picture; clamped, so that a wrong one reads nothing outside.
         row = hl.clamp(g.tiles[0, n], 0, (h - 1) / TILE_PX) * TILE_PX
         column = hl.clamp(g.tiles[1, n], 0, (w - 1) / TILE_PX) * TILE_PX
-        off_y, off_x = hl.f32(r) - hl.f32(7.5), hl.f32(lane) - hl.f32(7.5)
-        dy = g.motion[0, n] + g.motion[2, n] * off_y + g.motion[3, n] * off_x
-        dx = g.motion[1, n] + g.motion[4, n] * off_y + g.motion[5, n] * off_x
-
-        # Value and slope along the row of the reference's spline, for the 18 rows in use.
-        at = hl.clamp(row + r - 1, 0, h - 1)
-        left_of, here, right_of = (g.reference[BORDER_PX + column + lane + i, at] for i in (-1, 0, 1))
-        own = hl.Func("own")
-        own[lane, r, n] = ((left_of + 4 * here + right_of) * hl.f32(1 / 6), (right_of - left_of) * hl.f32(0.5))
-        value = (own[lane, r, n][0] + 4 * own[lane, r + 1, n][0] + own[lane, r + 2, n][0]) * hl.f32(1 / 6)
-        gx = (own[lane, r, n][1] + 4 * own[lane, r + 1, n][1] + own[lane, r + 2, n][1]) * hl.f32(1 / 6)
-        gy = (own[lane, r + 2, n][0] - own[lane, r, n][0]) * hl.f32(0.5)
-
+        dy, dx = bent(g, lane, r, n)
         # Whole pixels are the tile's, the fraction is each pixel's: every load is contiguous.
         top = row + hl.i32(hl.floor(g.motion[0, n]))
         left = hl.clamp(column + hl.i32(hl.floor(g.motion[1, n])), 3 - BORDER_PX, w + BORDER_PX - TILE_PX - 3)
         moved_y, moved_x = hl.f32(row + r) + dy, hl.f32(column + lane) + dx
         fy, fx = moved_y - hl.f32(top + r), moved_x - hl.f32(left + lane)
-        across, down = spline_weights(fx), spline_weights(fy)
-        warped = sum(
-            down[j] * sum(
-                across[i] * g.current[BORDER_PX + left + lane + i - 1, hl.clamp(top + r + j - 1, 0, h - 1)]
-                for i in range(4)
-            )
-            for j in range(4)
-        )  # fmt: skip
-        has_partner = (
-            (moved_y >= 0) & (moved_y <= hl.f32(h - 1)) & (moved_x >= 0) & (moved_x <= hl.f32(w - 1))
-            & (hl.abs(fx - hl.f32(0.5)) < hl.f32(1.5)) & (hl.abs(fy - hl.f32(0.5)) < hl.f32(1.5))
-            & (column + lane < w) & (row + r < h)
-        )  # fmt: skip
-        q = hl.select(has_partner, 1 / (2 * (g.noise[0, n] * hl.max(value, 0) + g.noise[1, n])), 0)
-        measured = hl.Func("measured")
-        measured[lane, r, n] = (gy, gx, value - warped, q)
-        gy, gx, e, q = (measured[lane, r, n][k] for k in range(4))
-        terms = hl.Func("terms")
-        terms[lane, r, n] = (
-            q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1),
-            hl.f32(0))
+        has_partner = inside(moved_y, fy, h) & inside(moved_x, fx, w) & (column + lane < w) & (row + r < h)
+        normal_sums(
+            g, lane, r, n,
+            lambda i, j: g.reference[BORDER_PX + column + lane + i, hl.clamp(row + j - 1, 0, h - 1)],
+            lambda i, j: g.current[BORDER_PX + left + lane + i, hl.clamp(top + r + j, 0, h - 1)],
+            (fy, fx), has_partner,
         )  # fmt: skip
 
-        rows = hl.RDom([(0, TILE_PX)])
-        lanes = hl.Func("lanes")
-        lanes[lane, n] = tuple(hl.f32(0) for _ in range(7))
-        lanes[lane, n] = tuple(lanes[lane, n][k] + terms[lane, rows.x, n][k] for k in range(7))
-        columns = hl.RDom([(0, TILE_PX)])
-        total = hl.Func("total")
-        total[n] = tuple(hl.f32(0) for _ in range(7))
-        total[n] = tuple(total[n][k] + lanes[columns.x, n][k] for k in range(7))
-        t = total[n]
-        g.out[c, n] = hl.select(
-            c == 0, t[0], c == 1, t[1], c == 2, t[2], c == 3, t[3], c == 4, t[4], c == 5, t[5], t[6]
-        )
 
-        # A tile is 16 rows of one vector; its seven sums stay in registers, chunks of the list run in parallel.
-        g.out.bound(c, 0, 7).unroll(c).parallel(n, 64, hl.TailStrategy.GuardWithIf)
-        total.compute_at(g.out, n).update().unroll(columns.x)
-        lanes.compute_at(g.out, n).bound(lane, 0, TILE_PX).vectorize(lane)
-        lanes.update().reorder(lane, rows.x, n).vectorize(lane)
-        measured.compute_at(lanes, rows.x).vectorize(lane)
-        own.compute_at(g.out, n).bound_extent(lane, TILE_PX).vectorize(lane)
+@hl.generator(name="align_patches")
+class Patches:
+    """mosaic float32 [H, W], gains float32 [2, 2] of its sites, corners int32 [n, 2] (row, column) -> luminance at full
+    size of the 20 x 20 px from each corner on, float32 [n, 20, 20]; the mosaic goes on beyond its borders as in a
+    mirror. [1 2 1] has a zero at the carrier of the colour filter array, and keeps a third of the finest texture that
+    half the size has lost."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    gains = hl.InputBuffer(hl.Float(32), 2)
+    corners = hl.InputBuffer(hl.Int(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        n = hl.Var("n")
+
+        def mirrored(i, size):
+            i = hl.max(i, -i)
+            return hl.clamp(hl.min(i, 2 * size - 2 - i), 0, size - 1)
+
+        row = mirrored(g.corners[0, n] + y - 1, g.mosaic.dim(1).extent())
+        column = mirrored(g.corners[1, n] + x - 1, g.mosaic.dim(0).extent())
+        light, across = hl.Func("light"), hl.Func("across")
+        gain = hl.select(column % 2 == 0, g.gains[0, row % 2], g.gains[1, row % 2])
+        light[x, y, n] = g.mosaic[column, row] * gain
+        across[x, y, n] = (light[x, y, n] + 2 * light[x + 1, y, n] + light[x + 2, y, n]) * hl.f32(0.25)
+        g.out[x, y, n] = (across[x, y, n] + 2 * across[x, y + 1, n] + across[x, y + 2, n]) * hl.f32(0.25)
+
+        # A patch at a time: its 22 x 22 samples are gathered once.
+        g.out.bound(x, 0, PATCH_PX).bound(y, 0, PATCH_PX).vectorize(x, 16).parallel(n, 32, hl.TailStrategy.GuardWithIf)
+        across.compute_at(g.out, n).vectorize(x, 16)
+        light.compute_at(g.out, n).vectorize(x, 16)
+
+
+@hl.generator(name="align_patch_normal")
+class PatchNormal:
+    """What TileNormal gives, of patches of both pictures, float32 [n, 20, 20], whose corners int32 [n, 2] (row, column)
+    lie two px before the tile and before its whole displacement; size int32 [2] of the picture."""
+
+    reference = hl.InputBuffer(hl.Float(32), 3)
+    current = hl.InputBuffer(hl.Float(32), 3)
+    corners = hl.InputBuffer(hl.Int(32), 2)
+    moved_corners = hl.InputBuffer(hl.Int(32), 2)
+    motion = hl.InputBuffer(hl.Float(32), 2)
+    noise = hl.InputBuffer(hl.Float(32), 2)
+    size = hl.InputBuffer(hl.Int(32), 1)
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        lane, r, n = hl.Var("lane"), hl.Var("r"), hl.Var("n")
+        h, w = g.size[0], g.size[1]
+        row, column = g.corners[0, n] + 2 + r, g.corners[1, n] + 2 + lane
+        dy, dx = bent(g, lane, r, n)
+        moved_y, moved_x = hl.f32(row) + dy, hl.f32(column) + dx
+        fy = moved_y - hl.f32(g.moved_corners[0, n] + 2 + r)
+        fx = moved_x - hl.f32(g.moved_corners[1, n] + 2 + lane)
+        has_partner = inside(moved_y, fy, h) & inside(moved_x, fx, w) & (column < w) & (row < h)
+        normal_sums(
+            g, lane, r, n,
+            lambda i, j: g.reference[2 + lane + i, 1 + j, n],
+            lambda i, j: g.current[2 + lane + i, 2 + r + j, n],
+            (fy, fx), has_partner,
+        )  # fmt: skip
 
 
 @hl.generator(name="align_match")

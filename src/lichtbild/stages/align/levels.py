@@ -21,8 +21,8 @@ BORDER_PX = 20
 MIN_SIZE_PX = 32
 # Variance that white noise of the mosaic keeps in each level of the pyramid as the splines give it, and the energy of
 # noise's own gradients over twice that, both axes together (tests/physics holds both to the filters).
-_LEVEL_NOISE = (0.01225, 0.00590, 0.001932, 0.000524, 0.000134)
-GRADIENT_NOISE = (0.30, 0.55, 0.67, 0.71, 0.73)
+LEVEL_NOISE = (0.01982, 0.00725, 0.002059, 0.000533, 0.0001346)
+GRADIENT_NOISE = (0.473, 0.643, 0.705, 0.723, 0.727)
 _MIN_LEVEL_PX = 48
 
 
@@ -33,11 +33,14 @@ class Pyramid:
     `bordered[0]` is half the mosaic's size, each next half of that; float32 [h, w + 40], white-balanced, 1 =
     saturation: coefficients of cubic B-splines, the outermost 20 columns of each side beyond the picture. `noise[i]`
     float32 [th, tw, 2] holds alpha and beta of each 16 px tile of level i: variance of the spline = alpha * value +
-    beta. `kept` holds what was found out about this frame on the way.
+    beta. `mosaic` are the frame's own samples (or luminance), `gains` [2, 2] of their sites; empty where it was let go
+    (see `guide`). `kept` holds what was found out about this frame on the way.
     """
 
     bordered: tuple[F32, ...]
     noise: tuple[F32, ...]
+    mosaic: F32
+    gains: F32
     kept: dict[tuple[str, int], npt.NDArray[np.generic]] = field(default_factory=dict)
 
     @property
@@ -92,7 +95,7 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
         call("align_halve", levels[-1], level)
         levels.append(level)
     shapes = [(level.shape[0], level.shape[1] - 2 * BORDER_PX) for level in levels]
-    return Pyramid(tuple(levels), _noise_of(frame, wb, shapes))
+    return Pyramid(tuple(levels), _noise_of(frame, wb, shapes), mosaic, gains)
 
 
 def _noise_of(frame: Frame, wb: npt.NDArray[np.float64], shapes: list[tuple[int, int]]) -> tuple[F32, ...]:
@@ -106,7 +109,7 @@ def _noise_of(frame: Frame, wb: npt.NDArray[np.float64], shapes: list[tuple[int,
     beta = float(np.sum(share * site**2 * np.asarray(noise.beta)))
     out = []
     for i, shape in enumerate(shapes):
-        part = _LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0)
+        part = LEVEL_NOISE[min(i, 4)] * 0.25 ** max(i - 4, 0)
         gain = tile_gain(frame, tile_grid(shape), KERNEL_TILE_PX * 2.0 ** (i + 1))[..., 1]
         pair = np.stack([alpha * part * gain + 1e-9, beta * part * gain**2 + 1e-9], -1)
         out.append(np.ascontiguousarray(pair, np.float32))
@@ -157,19 +160,19 @@ def texture(reference: Pyramid, level: int) -> F32:
     return np.asarray(reference.kept["texture", level], np.float32)
 
 
-def strong_tiles(reference: Pyramid, level: int) -> npt.NDArray[np.int32]:
-    """A quarter of a level's tiles, the most textured of every 4 x 4 of them: enough for the motion of the hand."""
-    if ("strong", level) not in reference.kept:
+def strong_tiles(reference: Pyramid, level: int, most: int = 4) -> npt.NDArray[np.int32]:
+    """The `most` most textured of every 4 x 4 tiles of a level: enough for the motion of the hand."""
+    if (f"strong {most}", level) not in reference.kept:
         tiles = all_tiles(reference.shape(level))
         if len(tiles) > 256:
             energy = texture(reference, level)[:, 0].reshape(tile_grid(reference.shape(level)))
             energy = np.pad(energy, [(0, -n % 4) for n in energy.shape], constant_values=-1)
             th, tw = energy.shape
             blocks = energy.reshape(th // 4, 4, tw // 4, 4).swapaxes(1, 2).reshape(-1, 16)
-            best = np.argpartition(blocks, 12, axis=1)[:, 12:]
+            best = np.argpartition(blocks, 16 - most, axis=1)[:, 16 - most :]
             i, j = np.divmod(np.arange(len(blocks)), tw // 4)
             rows, columns = i[:, None] * 4 + best // 4, j[:, None] * 4 + best % 4
             inside = np.take_along_axis(blocks, best, 1) >= 0
             tiles = np.stack([rows[inside], columns[inside]], -1).astype(np.int32)
-        reference.kept["strong", level] = tiles
-    return np.asarray(reference.kept["strong", level], np.int32)
+        reference.kept[f"strong {most}", level] = tiles
+    return np.asarray(reference.kept[f"strong {most}", level], np.int32)

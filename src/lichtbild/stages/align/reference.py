@@ -10,10 +10,11 @@ Ints = npt.NDArray[np.integer]
 
 TILE_PX = 16
 MATCH_TILE_PX = 8
+PATCH_PX = 20
 BORDER_PX = 20
 BINOMIAL = np.array([1, 3, 3, 1]) / 8
-SMOOTH_SIGMA_PX = 1.05
-SMOOTH_REACH = 4
+SMOOTH_SIGMA_PX = 0.7
+SMOOTH_REACH = 3
 
 
 def _halved(padded: Floats, shape: tuple[int, int]) -> Floats:
@@ -26,7 +27,7 @@ def _halved(padded: Floats, shape: tuple[int, int]) -> Floats:
 
 def align_luma(mosaic: Floats, gains: Floats, out: Floats) -> None:
     """Luminance at half size: the mosaic [H, W] times the gains [2, 2] of its sites, then the binomial filter, whose
-    zero at half the sampling rate takes out the carrier of the colour filter array, then a Gaussian of nine samples.
+    zero at half the sampling rate takes out the carrier of the colour filter array, then a Gaussian of seven samples.
     The mosaic goes on beyond its borders as in a mirror. out float32 [H / 2, W / 2 + 40]."""
     h, w = mosaic.shape
     kernel = np.exp(-0.5 * (np.arange(-SMOOTH_REACH, SMOOTH_REACH + 1) / SMOOTH_SIGMA_PX) ** 2)
@@ -108,6 +109,55 @@ def align_tile_normal(
         e, gy, gx = value[y, x] - warped, gradient_y[y, x], gradient_x[y, x]
         terms = q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, is_counted
         out[n] = [np.sum(term) for term in terms]
+
+
+def align_patches(mosaic: Floats, gains: Floats, corners: Ints, out: Floats) -> None:
+    """Luminance at full size of 20 x 20 px from each corner [n, 2] on, out [n, 20, 20]: the mosaic times the gains of
+    its sites, then [1 2 1] / 4 down and across. Beyond its borders the mosaic goes on as in a mirror."""
+    h, w = mosaic.shape
+    light = mosaic.astype(np.float64) * np.tile(gains, (-(-h // 2), -(-w // 2)))[:h, :w]
+
+    def mirrored(first: int, n: int) -> Ints:
+        i = np.abs(np.arange(first - 1, first + PATCH_PX + 1))
+        return np.asarray(np.clip(np.minimum(i, 2 * n - 2 - i), 0, n - 1))
+
+    for k, (row, column) in enumerate(corners):
+        part = light[mirrored(row, h)][:, mirrored(column, w)]
+        part = (part[:-2] + 2 * part[1:-1] + part[2:]) / 4
+        out[k] = (part[:, :-2] + 2 * part[:, 1:-1] + part[:, 2:]) / 4
+
+
+def align_patch_normal(
+    reference: Floats, current: Floats, corners: Ints, moved_corners: Ints, motion: Floats, noise: Floats, size: Ints,
+    out: Floats,
+) -> None:  # fmt: skip
+    """What `align_tile_normal` gives, of patches [n, 20, 20] of coefficients whose corners [n, 2] lie two px before
+    each tile, and before the tile's whole displacement in the current picture; size [2] of both pictures."""
+    smooth, slope = np.array([1, 4, 1]) / 6, np.array([-1, 0, 1]) / 2
+    for n in range(len(corners)):
+        part = reference[n, 1:-1, 1:-1].astype(np.float64)
+
+        def filtered(down: Floats, across: Floats, part: Floats = part) -> Floats:
+            rows = sum(k * part[i : i + TILE_PX] for i, k in enumerate(down))
+            return np.asarray(sum(k * rows[:, i : i + TILE_PX] for i, k in enumerate(across)))
+
+        value, gy, gx = filtered(smooth, smooth), filtered(slope, smooth), filtered(smooth, slope)
+        y, x = np.mgrid[0:TILE_PX, 0:TILE_PX]
+        m = motion[n].astype(np.float64)
+        row, column = y + corners[n, 0] + 2, x + corners[n, 1] + 2
+        moved_y = row + m[0] + m[2] * (y - 7.5) + m[3] * (x - 7.5)
+        moved_x = column + m[1] + m[4] * (y - 7.5) + m[5] * (x - 7.5)
+        fy, fx = moved_y - (moved_corners[n, 0] + 2 + y), moved_x - (moved_corners[n, 1] + 2 + x)
+        warped = np.zeros((TILE_PX, TILE_PX))
+        for j, down in enumerate(spline_weights(fy)):
+            for i, along in enumerate(spline_weights(fx)):
+                warped += down * along * current[n, 1 + j : 1 + j + TILE_PX, 1 + i : 1 + i + TILE_PX]
+        is_counted = (row < size[0]) & (column < size[1]) & (np.abs(fy - 0.5) < 1.5) & (np.abs(fx - 0.5) < 1.5)
+        is_counted &= (moved_y >= 0) & (moved_y <= size[0] - 1) & (moved_x >= 0) & (moved_x <= size[1] - 1)
+        q = is_counted / (2 * (noise[n, 0] * np.maximum(value, 0) + noise[n, 1]))
+        e = value - warped
+        out[n] = [np.sum(term) for term in (q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e,
+                                            is_counted)]  # fmt: skip
 
 
 def align_match(reference: Floats, current: Floats, tiles: Ints, start: Ints, radius: int, out: Floats) -> None:

@@ -22,8 +22,8 @@ HALO_PX = 32
 
 # Variance of the result over that of the mosaic, and the blur of its noise, on flat fields (tests/physics), under
 # white balance 2, 1, 1.6; other light changes the factors of red and blue by some percent.
-NOISE_FACTOR = (0.68, 0.87, 0.77)
-CORRELATION_PX = 0.42
+NOISE_FACTOR = (0.60, 0.79, 0.68)
+CORRELATION_PX = 0.44
 # Offset of the square root as a part of beta / alpha, and its bounds: measured (benchmarks/demosaic_quality.py).
 OFFSET_PART = 0.25
 OFFSET_BOUNDS = (1e-3, 0.05)
@@ -48,7 +48,8 @@ def demosaic(
     """Camera RGB of a Bayer mosaic.
 
     Green minus red (blue) is estimated along rows and along columns; each estimate carries its expected error and they
-    are averaged by it; red and blue follow green's fine structure by a local regression. All in a square-root domain
+    are averaged by it; then green is asked again of its four neighbours; red and blue follow green's fine structure by
+    a local regression. All in a square-root domain
     that evens out the noise, after white balance. Fails where a colour's fine structure is finer than its lattice and
     unlike the others' in both directions (a red-blue weave): mazes of a pixel's width.
 
@@ -78,10 +79,11 @@ def demosaic(
 
     Notes
     -----
-    Cost: one pass; 12 MP in 0.17 s of processor time with AVX-512, about twice that with AVX2. Sources: directional
+    Cost: one pass; 12 MP in 0.21 s of processor time with AVX-512, about twice that with AVX2. Sources: directional
     linear minimum-mean-square-error estimation, Zhang and Wu 2005 (the error estimate here is smoothed across the line,
     the low-pass is shorter); regression of one colour's Laplacian on another's, Kiku et al. 2016 (here along lines,
-    with a prior that grows with the noise).
+    with a prior that grows with the noise); green from its neighbours once more, Chang and Tan 2004 (here with the
+    regressed shares of structure instead of equal colour differences).
     """
     cfa = check_bayer(frame)
     settings = params or DemosaicParams()

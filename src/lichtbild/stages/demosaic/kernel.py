@@ -76,6 +76,22 @@ def green_minus_colour(step, t, sign, axis, prior):
     return mean[x, y] + gain * (d[x, y] - mean[x, y]), gain * error
 
 
+def green_again(t, green, slope, back, floor):
+    """Green at red and blue from the four beside it, with colour's share (reference.green_again)."""
+    centre, green_here = t[x, y], green[x, y]
+    total = total_colour = weight = None
+    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        beside, across = green[x + dx, y + dy], green[x - dx, y - dy]
+        far, green_far = t[x + 2 * dx, y + 2 * dy], green[x + 2 * dx, y + 2 * dy]
+        colour = f32(0.5) * (centre + far) + slope * (beside - f32(0.5) * (green_here + green_far))
+        w = hl.fast_inverse(floor + hl.abs(far - centre) + hl.abs(beside - across))
+        if weight is None:
+            total, total_colour, weight = w * beside, w * colour, w
+        else:
+            total, total_colour, weight = total + w * beside, total_colour + w * colour, weight + w
+    return (total + back * (centre * weight - total_colour)) / weight
+
+
 def colours_at(sideways, upright, green, slope, steps, floor):
     """Colour from four neighbours weighted by their likeness (reference.weighted)."""
     source = [sideways, sideways, upright, upright]
@@ -138,30 +154,30 @@ class Demosaic:
 
         d_h, error_h = green_minus_colour(step, t, sign, 1, g.prior[0])
         d_v, error_v = green_minus_colour(step, t, sign, 0, g.prior[0])
-        d = (d_h * error_v + d_v * error_h) / (error_h + error_v)
-        green = step("green", t[x, y] + hl.select(is_coloured, d, f32(0)))
+        # To the power of 1.5: errors are estimates themselves, and the smaller is the likelier.
+        doubt_h, doubt_v = error_h * hl.sqrt(error_h), error_v * hl.sqrt(error_v)
+        d = (d_h * doubt_v + d_v * doubt_h) / (doubt_h + doubt_v)
+        first_green = step("first_green", t[x, y] + hl.select(is_coloured, d, f32(0)))
 
         def curve(a):
             return 4 * a[x, y] - a[x, y + 2] - a[x, y - 2] - a[x + 2, y] - a[x - 2, y]
 
-        own, of_green = curve(t), curve(green)
-        shared = step("shared", own * of_green)
-        power = step("power", of_green * of_green)
-        shared_1 = step("shared_1", along(shared, [1, 1, 1], 2, 0))
-        power_1 = step("power_1", along(power, [1, 1, 1], 2, 0))
-        slope = step(
-            "slope",
-            hl.clamp(
-                (along(shared_1, [1, 1, 1], 2, 1) + g.prior[1]) / (along(power_1, [1, 1, 1], 2, 1) + g.prior[1]),
-                f32(0),
-                f32(1.5),
-            ),
-        )
+        own, of_green = curve(t), curve(first_green)
+        sums = []
+        for name, product in (("shared", own * of_green), ("power", of_green * of_green), ("own_power", own * own)):
+            one = step(name, product)
+            sums.append(along(step(name + "_1", along(one, [1, 1, 1], 2, 0)), [1, 1, 1], 2, 1))
+        shared, power, own_power = sums
+        slope = step("slope", hl.clamp((shared + g.prior[1]) / (power + g.prior[1]), f32(0), f32(1)))
+        back = hl.clamp((shared + g.prior[0]) / (own_power + g.prior[0]), f32(0), f32(1))
+        floor = g.prior[2]
+        again = green_again(t, first_green, slope[x, y], back, floor)
+        green = step("green", hl.select(is_coloured, again, t[x, y]))
+
         across = step("across", (slope[x - 1, y] + slope[x + 1, y]) * f32(0.5))
         down = (slope[x, y - 1] + slope[x, y + 1]) * f32(0.5)
         diagonal = (across[x, y - 1] + across[x, y + 1]) * f32(0.5)
 
-        floor = g.prior[2]
         other = step("other", colours_at(t, t, green, diagonal, [(-1, -1), (1, 1), (-1, 1), (1, -1)], floor))
         cross = [(0, -1), (0, 1), (-1, 0), (1, 0)]
         of_row = colours_at(t, other, green, across[x, y], cross, floor)
@@ -194,7 +210,8 @@ class Demosaic:
         for func in step.stored:
             func.store_at(g.out, strip).compute_at(g.out, yi).vectorize(x, vector)
             # Halide folds the others by itself.
-            rows = {"t": 32, "green": 16, "d_h": 16, "mean_h": 16, "smooth_v": 16, "slope": 8, "across": 8}
+            rows = {"t": 32, "green": 16, "first_green": 16, "d_h": 16, "mean_h": 16, "smooth_v": 16, "slope": 16}
+            rows["across"] = 8
             if func.name() in rows:
                 func.fold_storage(y, rows[func.name()])
         side.compute_at(g.out, strip).vectorize(x, vector)

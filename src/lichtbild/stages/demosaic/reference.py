@@ -68,6 +68,21 @@ def green_minus_colour(t: Floats, sign: Floats, axis: int, slope_prior: float) -
     return mean + gain * (d - mean), gain * error
 
 
+def green_again(t: Floats, green: Floats, slope: Floats, back: Floats, floor: float) -> Floats:
+    """Green from the four pixels beside, each with the own colour that lies between here and two pixels on.
+
+    slope: the colour's fine structure over green's; back: green's over the colour's.
+    """
+    total, total_colour, weight = np.zeros_like(t), np.zeros_like(t), np.zeros_like(t)
+    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        beside, across = at(green, dy, dx), at(green, -dy, -dx)
+        far, green_far = at(t, 2 * dy, 2 * dx), at(green, 2 * dy, 2 * dx)
+        colour = (t + far) / 2 + slope * (beside - (green + green_far) / 2)
+        w = 1 / (np.float32(floor) + np.abs(far - t) + np.abs(beside - across))
+        total, total_colour, weight = total + w * beside, total_colour + w * colour, weight + w
+    return (total + back * (t * weight - total_colour)) / weight
+
+
 def weighted(
     colour: tuple[Floats, ...], beyond: tuple[Floats, ...], green: tuple[Floats, ...], green_beyond: tuple[Floats, ...],
     centre: Floats, green_two: tuple[Floats, ...], slope: Floats, floor: float,
@@ -143,16 +158,21 @@ def demosaic(
     sign = np.where(coloured, -1, 1).astype(np.float32)
     d_h, error_h = green_minus_colour(t, sign, 1, prior[0])
     d_v, error_v = green_minus_colour(t, sign, 0, prior[0])
-    green = np.where(coloured, t + (d_h * error_v + d_v * error_h) / (error_h + error_v), t)
+    # To the power of 1.5: errors are estimates themselves, and the smaller is the likelier.
+    doubt_h, doubt_v = error_h**1.5, error_v**1.5
+    first_green = np.where(coloured, t + (d_h * doubt_v + d_v * doubt_h) / (doubt_h + doubt_v), t)
 
     def curve(a: Floats) -> Floats:
         return 4 * a - at(a, 0, 2) - at(a, 0, -2) - at(a, 2, 0) - at(a, -2, 0)
 
-    window = (1, 1, 1)
-    own, of_green = curve(t), curve(green)
-    shared = along(along(own * of_green, window, 2, 1), window, 2, 0)
-    power = along(along(of_green * of_green, window, 2, 1), window, 2, 0)
-    slope = np.clip((shared + prior[1]) / (power + prior[1]), 0, 1.5)
+    def boxes(a: Floats) -> Floats:
+        return along(along(a, (1, 1, 1), 2, 1), (1, 1, 1), 2, 0)
+
+    own, of_green = curve(t), curve(first_green)
+    shared, power, own_power = boxes(own * of_green), boxes(of_green * of_green), boxes(own * own)
+    slope = np.clip((shared + prior[1]) / (power + prior[1]), 0, 1)
+    back = np.clip((shared + prior[0]) / (own_power + prior[0]), 0, 1)
+    green = np.where(coloured, green_again(t, first_green, slope, back, prior[2]), t)
     across, down = (at(slope, 0, -1) + at(slope, 0, 1)) / 2, (at(slope, -1, 0) + at(slope, 1, 0)) / 2
     diagonal = (at(across, -1, 0) + at(across, 1, 0)) / 2
 
