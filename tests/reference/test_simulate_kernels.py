@@ -52,7 +52,7 @@ def test_expose(height: int, width: int, quad: int) -> None:
     gain = (1 + rng.random((5, 7, 4), np.float32)).astype(np.float32)
     simple = Sensor(Cfa.from_name("RGGB", quad))
     full = Sensor(
-        simple.cfa, prnu=0.02, dsnu_e=3.0, dark_e_s=40.0, row_e=2.0, column_e=1.0, telegraph_fraction=0.1, well_e=5000.0,
+        simple.cfa, prnu=0.02, dsnu_e=3.0, dark_e_s=40.0, row_e=2.0, column_e=1.0, telegraph_fraction=0.1, well_e=5e3,
         optical=Crosstalk(0.02, 0.004), electrical=Crosstalk(0.01, 0.002), read_after_dn=0.7,
     )  # fmt: skip
     for sensor, iso in ((simple, 100.0), (simple, 10000.0), (full, 100.0), (full, 6400.0)):

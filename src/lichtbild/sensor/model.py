@@ -1,4 +1,4 @@
-"""A sensor by its physics: photons to numbers the EMVA 1288 way. `simulate` runs it forwards; its noise is what files say."""
+"""A sensor by its physics: photons to numbers the EMVA 1288 way. `simulate` runs it forwards; files tell its noise."""
 
 from __future__ import annotations
 

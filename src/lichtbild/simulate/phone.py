@@ -19,8 +19,8 @@ from lichtbild.core.colour_space import (
     xy_to_kelvin_tint,
     xy_to_xyz,
 )
-from lichtbild.simulate.lens import Lens
 from lichtbild.sensor.model import Sensor
+from lichtbild.simulate.lens import Lens
 
 Float64 = npt.NDArray[np.float64]
 

@@ -155,7 +155,9 @@ def simulate_expose(
     charge = _neighbours(counted, charge_edge, charge_corner)
     u_jump, u_size = (_uniform(mix(fixed + np.uint32(k))) for k in (0xBB67AE85, 0x3C6EF372))
     state = np.where(_uniform(mix(pixel + np.uint32(0x3C6EF372))) < 0.5, -0.5, 0.5)
-    electrons = np.minimum(charge, well) + dsnu * z_dark + np.where(u_jump < jump_share, -jump * np.log(u_size) * state, 0)
+    electrons = (
+        np.minimum(charge, well) + dsnu * z_dark + np.where(u_jump < jump_share, -jump * np.log(u_size) * state, 0)
+    )
     electrons, z_read = electrons[1:-1, 1:-1], z_read[1:-1, 1:-1]
     z_row = _normals(mix(np.uint32(seed) ^ mix(np.arange(height, dtype=np.uint32) + np.uint32(0xA54FF53A))))[0]
     z_column = _normals(mix(np.uint32(sensor_seed) ^ mix(np.arange(width, dtype=np.uint32))))[0]
