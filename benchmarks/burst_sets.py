@@ -300,7 +300,7 @@ def make_set(name: str, seed: int = 0, *, n_frames: int | None = None, with_2x: 
         light = scene[..., c] * (neutral[c] * EXPOSURE)
         spline[c] = through_lens(light, s)
         if fine is not None:
-            fine[c] = through_lens(light, s, 0.5)
+            fine[c] = through_lens(light, s, 0.0)
     del scene
     corner, whole = (-margin, -margin), (0, 0, h, w)
 

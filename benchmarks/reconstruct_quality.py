@@ -2,13 +2,12 @@
 
 Prints Markdown. The sets of `burst_sets.py` go through the product (default: merge and denoising; best: joint
 reconstruction) up to linear camera RGB, before lens, tone and sharpening, and are compared with the truth as in
-`burst_quality.py`. 2x is compared with the scene as pixels half as wide see it. "enlarged" is the default's picture,
-enlarged by a cubic spline. "worst block" is the block of 32 px that won least against the product's own single frame,
+`burst_quality.py`. 2x is compared with the lens's image at points half a pixel apart. "enlarged" is the default's
+picture, enlarged by a cubic spline. "worst block" is the block of 32 px that won least against the product's own single frame,
 developed the same way but for the denoising. After the slash: the boxes around moving things.
 
 Sharpness: a slanted edge at ISO 400, ten frames; frequency in cycles per raw pixel where contrast has fallen to a half,
-and how far the edge's profile shoots over. "seen by fine pixels" is the truth of 2x in the same measurement: the lens,
-and pixels half as wide.
+and how far the edge's profile shoots over. "the lens alone" is the truth of 2x in the same measurement.
 """
 
 from __future__ import annotations
@@ -150,8 +149,8 @@ def edges(seed: int) -> list[str]:
         "best": (linear(made.burst, joint=True)[0], 1),
         "seen by pixels (truth)": (made.truth.rgb, 1),
         "best, 2x": (linear(made.burst, scale=2)[0], 2),
-        "best, 2x, 4 steps": (linear(made.burst, scale=2, steps=4)[0], 2),
-        "seen by fine pixels (truth of 2x)": (made.truth.rgb_2x, 2),
+        "best, 2x, 1 step": (linear(made.burst, scale=2, steps=1)[0], 2),
+        "the lens alone (truth of 2x)": (made.truth.rgb_2x, 2),
     }
     rows = []
     for name, (picture, scale) in pictures.items():

@@ -97,7 +97,7 @@ def test_shrinkage(shape):
 
     former = (0.3 + 0.02 * rng.normal(0, 1, (3, 2 * h, 2 * w))).astype(np.float32)
     moved = (former + rng.normal(0, 0.05, former.shape)).astype(np.float32)
-    arguments = moved, former, balance, 0.01, cells, spectrum.variance(), spectrum.basis(), 0.4
+    arguments = (moved, former, balance, 0.01, cells, spectrum.variance(), spectrum.boost(), spectrum.basis(), 0.4)
     fast, clear = both(shrinking, "reconstruct_shrink", arguments, former.shape)
     # The reciprocal is approximate. What is taken away is ten times as much and more.
     np.testing.assert_allclose(fast, clear, atol=6e-4)

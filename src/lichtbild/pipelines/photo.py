@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
+from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
 from lichtbild.core.params import Params
@@ -110,7 +111,8 @@ def negative(
     others = [k for k in plan.order if k != plan.reference]
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
+        neighbours = (intake.load(plan, k) for k in others[:2])
+        defects = find_defects(itertools.chain([reference], neighbours), params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = align_guide(reference, plan.white_balance)
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
@@ -121,13 +123,15 @@ def negative(
     motion: Motion | None = None
     frames: dict[int, dict[str, float | str]] = {}
     for k in others:
+        name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
                 told.refused(k, motion.refused)
-            work.step("merge", frame.info.name)
+            work.step("merge", name)
+            del frame
             continue
         trust = best.add(merger, joint, frame, motion)
         if told:
@@ -137,11 +141,11 @@ def negative(
             "moving": round(float((motion.doubt > 1).mean()), 4),
             "used": round(float(trust.mean()) / 255, 4),
         }
-        work.step("merge", frame.info.name)
-    # The finished picture needs the room of what the frames needed.
-    del frame, guide
-    memory.release()
+        work.step("merge", name)
+        del frame, trust  # the next one takes their place
+    del guide
     merged = merger.finish()
+    del merger
     if told:
         told.merged(merged)
     motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}

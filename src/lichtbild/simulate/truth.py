@@ -34,8 +34,8 @@ class Truth:
         Named bool [H, W] over frame 0: "objects" (moving things where frame 0 shows them), "swept" (wherever one of
         them is in any frame), "boxes" (bounding boxes of objects, widened by their whole motion to each side).
     rgb_2x
-        float32 [2H, 2W, 3]: the scene through the lens and an aperture of half a pixel, on a grid of half a pixel;
-        None where it was not asked for.
+        float32 [2H, 2W, 3]: the scene through the lens, at points half a pixel apart (no aperture); None where it was
+        not asked for.
     facts
         Anything else that is known, by name (seed, iso, ...), for tables.
     """

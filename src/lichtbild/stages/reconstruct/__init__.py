@@ -20,7 +20,7 @@ U8 = npt.NDArray[np.uint8]
 # About so many rows of pixels are reconstructed at a time: 200 MB for a width of 4000, and 70 a further 100 rows.
 BAND_PX = 256
 # Rows of pixels that one step of the reconstruction looks beyond a band: a block of the transform, aperture and taps.
-REACH_PX = 12
+REACH_PX = 16
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ReconstructParams(Params):
 
     joint: bool = param(False, "explain all samples of a burst by one picture, instead of one pass over them")
     scale: int = param(1, "pixels along each axis for one of the sensor; 2 explains all samples too", low=1, high=2)
-    steps: int = param(0, "times that all samples are asked; 0: twice, for double size three times", low=0, high=8)
+    steps: int = param(0, "times that all samples are asked; 0: twice", low=0, high=8)
     strength: float = param(1.0, "noise that is removed", unit="of the noise model", low=0.0, high=2.0)
 
 
@@ -102,7 +102,7 @@ class Reconstruction:
     @property
     def n_steps(self) -> int:
         """Times that all samples are asked."""
-        return self.params.steps or (2 if self.params.scale == 1 else 3)
+        return self.params.steps or 2
 
     @property
     def halo_px(self) -> int:
@@ -158,21 +158,19 @@ class Reconstruction:
         frames = self._frames[: len(self._facts)], self._marks[: len(self._facts)]
         hand, local = (np.ascontiguousarray(np.stack(each), np.float32) for each in (self._hand, self._local))
         place = (*frames, hand, local, np.array(self._facts, np.float32), *self._red, row)
-        # What belongs to corners takes as much room as a fine picture: four arrays do for five.
-        count, spare, moved, fine = (memory.empty((12, height, width)) for _ in range(4))
         corners, pixels = (12, height, width), (3, 2 * height, 2 * width)
+        count, sums = memory.empty(corners), memory.empty(corners)
         call("reconstruct_count", *place, count)
-        moved, fine = moved.reshape(pixels), fine.reshape(pixels)
-        call("reconstruct_start", np.ascontiguousarray(start.pixels), self.balance, fine)
+        pilot, moved, fine = (memory.empty(pixels) for _ in range(3))
+        call("reconstruct_start", np.ascontiguousarray(start.pixels), self.balance, pilot)
         shrinkage = Shrinkage.of(start, self.noise, self.balance, self.params.strength)
-        for _ in range(self.n_steps):
-            sums = spare.reshape(corners)
-            call("reconstruct_residual", *place, self.balance, fine, sums)
-            call("reconstruct_moved", fine, sums, count, START_FRAMES / 16, moved)
-            shrunk = sums.reshape(pixels)
-            shrinkage.apply(moved, fine, shrunk)
-            fine, spare = shrunk, fine
-        return fine
+        former = pilot
+        for step in range(self.n_steps):
+            call("reconstruct_residual", *place, self.balance, former, sums)
+            call("reconstruct_moved", former, sums, count, START_FRAMES / 16, moved)
+            shrinkage.apply(moved, pilot, fine, is_first=step == 0)
+            former = fine
+        return former
 
 
 def _doubled(gain: F32 | None) -> F32 | None:

@@ -13,7 +13,8 @@ Numbers = npt.NDArray[np.integer]
 NO_SAMPLE = -32768
 TILE_PX = 32
 NEAR_PX = 2.5
-QUARTER = np.array([0.00738, -0.06800, 0.27101, 0.89277, -0.13327, 0.03011])
+APERTURE = np.array([0.025, 0.475, 0.475, 0.025])
+QUARTER = np.array([-0.0614, 0.1095, -0.1489, 0.2739, 1.0367, -0.2852, 0.1558, -0.0804])
 
 
 def reconstruct_stored(mosaic: Floats, steps: float, clip: float, out: Numbers) -> None:
@@ -106,8 +107,11 @@ def reconstruct_count(
 
 def corners_of(fine: Floats) -> Floats:
     """What whole pixels centred on the corners see of a fine picture [3, n, m]; the edge repeated."""
-    padded = np.pad(fine.astype(np.float64), ((0, 0), (0, 1), (0, 1)), "edge")
-    return np.asarray(sum(padded[:, i : i + fine.shape[1], j : j + fine.shape[2]] for i in (0, 1) for j in (0, 1)) / 4)
+    seen = fine.astype(np.float64)
+    for axis in (1, 2):
+        n = seen.shape[axis]
+        seen = sum(w * seen.take(np.clip(np.arange(n) + i, 0, n - 1), axis) for i, w in enumerate(APERTURE, -1))
+    return np.asarray(seen)
 
 
 def reconstruct_residual(
@@ -117,8 +121,8 @@ def reconstruct_residual(
     """Weighted differences of the samples from what `fine` lets expect at their place, as `reconstruct_count`."""
     total = np.zeros(out.shape)
     _, height, width = out.shape
-    padded = np.pad(fine.astype(np.float64), ((0, 0), (2, 3), (2, 3)), "edge")
-    corners = corners_of(padded)[:, :-1, :-1]
+    padded = np.pad(fine.astype(np.float64), ((0, 0), (4, 5), (4, 5)), "edge")
+    corners = corners_of(padded)[:, 2:-3, 2:-3]
     for k in range(len(frames)):
         offset, weight, colour, value = _samples(
             frames, packed, hand, local, facts, (red_row, red_column), row, height, k
@@ -156,7 +160,7 @@ def reconstruct_start(rgb: Floats, balance: Floats, out: Floats) -> None:
     for axis in (1, 2):
         n = values.shape[axis]
         pairs = []
-        for offsets in (range(-3, 3), range(3, -3, -1)):
+        for offsets in (range(-4, 4), range(4, -4, -1)):
             at = [np.clip(np.arange(n) + i, 0, n - 1) for i in offsets]
             pairs.append(sum(w * values.take(i, axis) for w, i in zip(QUARTER, at, strict=True)))
         shape = [*values.shape]

@@ -55,10 +55,14 @@ class Shrinkage:
         call("reconstruct_noise", rgb, balance, alpha * factor, beta * factor, offset, gain, n, START_FRAMES, cells)
         return cls(balance, offset, cells)
 
-    def apply(self, moved: F32, former: F32, out: F32) -> None:
-        """`moved`, shrunk by what `former` lets expect, into `out`; balanced fine pictures float32 [3, n, m]."""
+    def apply(self, moved: F32, pilot: F32, out: F32, *, is_first: bool) -> None:
+        """`moved`, shrunk by what `pilot` lets expect, into `out`; balanced fine pictures float32 [3, n, m].
+
+        `is_first`: `moved` is one step away from `pilot`, and is taken as far as an exact step would have gone.
+        """
+        boost = spectrum.boost() if is_first else np.ones((spectrum.SIDE, spectrum.SIDE), np.float32)
         variance = spectrum.variance()
         call(
-            "reconstruct_shrink", moved, former, self.balance, self.offset, self.cells, variance, spectrum.basis(),
-            float(variance.mean()), out,
+            "reconstruct_shrink", moved, pilot, self.balance, self.offset, self.cells, variance * boost**2, boost,
+            spectrum.basis(), float(variance.mean()), out,
         )  # fmt: skip

@@ -108,18 +108,19 @@ def backward(coefficients, index, basis):
 
 @hl.generator(name="reconstruct_shrink")
 class Shrink:
-    """moved and fine picture float32 [3, n, m], white balance [3], offset of the root, variance of the parts' noise in
-    cells of 8x8 [3, n / 8, m / 8], spectrum [16, 16] (variance of each coefficient for unit variance), basis
-    [17, 16] (cosine transform, then the window) -> fine picture [3, n, m]: the moved one, each cosine coefficient of
-    its parts kept as far as the same coefficient of the former picture stands above the noise, or as it is itself
-    beyond doubt."""
+    """moved picture and pilot float32 [3, n, m], white balance [3], offset of the root, variance of the parts' noise in
+    cells of 8x8 [3, n / 8, m / 8], spectrum [16, 16] (variance of each coefficient for unit variance), boost
+    [16, 16], basis [17, 16] (cosine transform, then the window) -> fine picture [3, n, m]: each cosine coefficient of
+    the moved one's parts, `boost` times as far from the pilot's, kept as far as that stands above the noise, or as it
+    is itself beyond doubt."""
 
     moved = hl.InputBuffer(hl.Float(32), 3)
-    fine = hl.InputBuffer(hl.Float(32), 3)
+    pilot = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
     cells = hl.InputBuffer(hl.Float(32), 3)
     spectrum = hl.InputBuffer(hl.Float(32), 2)
+    boost = hl.InputBuffer(hl.Float(32), 2)
     basis = hl.InputBuffer(hl.Float(32), 2)
     level = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -129,7 +130,7 @@ class Shrink:
         basis, root = g.basis, hl.sqrt(g.offset)
         cells = hl.BoundaryConditions.repeat_edge(g.cells)
         chains = []
-        for name, planes in (("z", g.moved), ("p", g.fine)):
+        for name, planes in (("z", g.moved), ("p", g.pilot)):
             light = hl.BoundaryConditions.mirror_image(planes)
             q, dealt_in, columns, block = (hl.Func(f"{what}_{name}") for what in ("q", "in", "columns", "block"))
             q[x, y, c] = pick(parts_of([to_root(light[x, y, m], g.offset, root) for m in range(3)]), c)
@@ -142,7 +143,9 @@ class Shrink:
 
         noise, gain, trust = hl.Func("noise"), hl.Func("gain"), hl.Func("trust")
         noise[u, b, c] = f32(0.25) * (cells[u, b, c] + cells[u + 1, b, c] + cells[u, b + 1, c] + cells[u + 1, b + 1, c])
-        known, new = (f[u, n, k, b, c] for f in (pilot, block))
+        known, asked = pilot[u, n, k, b, c], hl.Func("asked")
+        asked[u, n, k, b, c] = known + g.boost[n, k] * (block[u, n, k, b, c] - known)
+        new = asked[u, n, k, b, c]
         unit = noise[u, b, c] * g.spectrum[n, k]
         doubt = hl.max(unit, f32(LEAK) * noise[u, b, c])
         power = hl.max(known * known, new * new - f32(CERTAIN) * doubt)
@@ -155,7 +158,7 @@ class Shrink:
         trust[u, b, c] = f32(1) / (squares[u, b, c] * noise[u, b, c] + f32(TINY))
 
         lines, joined, rows, dealt = (hl.Func(name) for name in ("lines", "joined", "rows", "dealt"))
-        back = backward([gain[u, m, k, b, c] * block[u, m, k, b, c] for m in range(SIDE)], n, basis)
+        back = backward([gain[u, m, k, b, c] * asked[u, m, k, b, c] for m in range(SIDE)], n, basis)
         lines[u, n, k, b, c] = trust[u, b, c] * back * basis[n, SIDE]
         joined[u, j, k, b, c] = lines[u, j, k, b, c] + lines[u - 1, j + STEP, k, b, c]
         # Line 16 of a block carries how far it is trusted.
@@ -206,8 +209,10 @@ class Shrink:
         lines.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).split(u, xo, xi, LANES, INWARDS)
         lines.reorder(n, xi, k, xo, b, c).unroll(n).vectorize(xi)
         joined.bound(k, 0, SIDE).compute_at(rows, u).vectorize(u, LANES, INWARDS)
-        block.bound(k, 0, SIDE).compute_at(rows, b)
-        pilot.compute_at(gain, u)
+        asked.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).reorder(n, u, k, b, c).unroll(n)
+        asked.vectorize(u, LANES, INWARDS).never_partition_all()
+        block.compute_at(asked, u)
+        pilot.bound(k, 0, SIDE).compute_at(rows, b)
         gain.bound(n, 0, SIDE).bound(k, 0, SIDE).compute_at(rows, b).reorder(n, u, k, b, c).unroll(n)
         gain.vectorize(u, LANES, INWARDS)
         squares.compute_at(rows, b).vectorize(u, LANES)

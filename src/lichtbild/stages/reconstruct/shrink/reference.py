@@ -64,16 +64,18 @@ def _blocks(parts: Floats) -> Floats:
 
 
 def reconstruct_shrink(
-    moved: Floats, former: Floats, balance: Floats, offset: float, cells: Floats, spectrum: Floats, basis: Floats,
-    level: float, out: Floats,
+    moved: Floats, pilot: Floats, balance: Floats, offset: float, cells: Floats, spectrum: Floats, boost: Floats,
+    basis: Floats, level: float, out: Floats,
 ) -> None:  # fmt: skip
-    """`moved` [3, n, m], every coefficient of its parts kept as far as the same one of `former` stands above the noise
-    (`cells` [3, n / 8, m / 8] times `spectrum` [16, 16]), or itself five times its standard deviation. What went is
+    """`moved` [3, n, m], every coefficient of its parts taken `boost` times as far from the pilot's, and kept as far as
+    that stands above the noise (`cells` [3, n / 8, m / 8] times `spectrum` [16, 16]), or itself five times its standard
+    deviation. What went is
     given back as the mean that the root took from it, no more than `level` times the cell's noise."""
     n, m = moved.shape[1:]
     transform, window = basis[:SIDE].astype(np.float64), basis[SIDE].astype(np.float64)
-    parts, pilot = (np.einsum("pc,cyx->pyx", PARTS, to_root(v.astype(np.float64), offset)) for v in (moved, former))
-    block, known = (np.einsum("kr,pburs,ls->pbukl", transform, _blocks(q), transform) for q in (parts, pilot))
+    parts, before = (np.einsum("pc,cyx->pyx", PARTS, to_root(v.astype(np.float64), offset)) for v in (moved, pilot))
+    block, known = (np.einsum("kr,pburs,ls->pbukl", transform, _blocks(q), transform) for q in (parts, before))
+    block = known + boost * (block - known)
 
     wide = np.pad(cells.astype(np.float64), ((0, 0), (1, 2), (1, 2)), "edge")
     b, u = block.shape[1:3]
