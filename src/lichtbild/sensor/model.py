@@ -50,7 +50,7 @@ class Sensor:
     saturation_e
         Electrons that reach the white level at ISO 100.
     well_e
-        Electrons that a pixel holds; none: as many as the white level at ISO 100.
+        Electrons that a pixel holds; None: the converter is full first at every ISO.
     read_before_e, read_after_dn
         Standard deviation of the noise before the gain (grows with ISO in DN), and behind it, DN.
     dark_e_s

@@ -51,7 +51,7 @@ def expose(
 def physics(sensor: Sensor, iso: float, time_s: float) -> Float32:
     """float32 [17]: the sensor as the kernel reads it, see there."""
     gain = sensor.gain_dn_e(iso)
-    well = sensor.saturation_e if sensor.well_e is None else sensor.well_e
+    well = np.finfo(np.float32).max if sensor.well_e is None else sensor.well_e
     numbers = (
         sensor.electrons_at_white(iso), sensor.optical.edge, sensor.optical.corner, sensor.prnu, sensor.dark_e(time_s),
         sensor.dsnu_e, sensor.electrical.edge, sensor.electrical.corner, well, sensor.telegraph_fraction,
