@@ -175,7 +175,7 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
     frame = rng.random((*shape, 3) if kind == "rgb" else shape, np.float32).ravel()
     n_planes, red = (6, (1, 0)) if kind == "mosaic" else (4, ())
     common = frame, shape[1], shape[0], *gather_arguments(rng, shape, 5.0), 0.25, 0.7, 0.9, *red
-    sums = rng.random((shape[0], n_planes, shape[1])).astype(np.float16)
+    sums = rng.random((shape[0], n_planes, -(-shape[1] // 16) * 16)).astype(np.float16)
     whole = both(f"merge_gather_{kind}", (*common, 0, sums), sums.shape, np.float16)[0]
     cells = np.ascontiguousarray(np.argwhere(rng.random([-(-n // 16) for n in shape]) < 0.6), np.int32)
     fast, clear = sums.copy(), sums.copy()
@@ -184,6 +184,7 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
     is_cell = np.zeros([-(-n // 16) for n in shape], bool)
     is_cell[tuple(cells.T)] = True
     inside = is_cell.repeat(16, 0).repeat(16, 1)[: shape[0], : shape[1]]
+    fast, clear, whole, sums = (a[:, :, : shape[1]] for a in (fast, clear, whole, sums))
     np.testing.assert_allclose(np.moveaxis(fast, 1, 2)[inside], np.moveaxis(whole, 1, 2)[inside], rtol=2e-3, atol=1e-6)
     np.testing.assert_array_equal(np.moveaxis(fast, 1, 2)[~inside], np.moveaxis(sums, 1, 2)[~inside])
     assert np.isclose(fast, clear, rtol=2e-3, atol=2e-4).mean() > 0.95
@@ -202,14 +203,15 @@ def test_rows_of_the_guess(shape):
 def test_finishing(shape, worth):
     rng = np.random.default_rng()
     first = rng.random((shape[0] + 2, 3, shape[1] + 2), np.float32)
-    sums = rng.normal(0, 0.3, (shape[0], 6, shape[1])).astype(np.float16)
-    sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1]))
-    arguments = (sums, first, 1.9, 1.5, 0.4, 0.6, worth)
+    # With columns beyond the picture, as the gather leaves them.
+    sums = rng.normal(0, 0.3, (shape[0], 6, shape[1] + 5)).astype(np.float16)
+    sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1] + 5))
+    arguments = (sums, shape[1], first, 1.9, 1.5, 0.4, 0.6, worth)
     out = (shape[0], 3, shape[1] + 2)
     fast, clear = both("merge_finish_mosaic", arguments, out)
     inner = np.s_[:, :, 1:-1]  # what stands in the border is never shown
     np.testing.assert_allclose(fast[inner], clear[inner], atol=2e-5)
-    four = np.ascontiguousarray(sums[:, :4])
+    four = np.ascontiguousarray(sums[:, :4, : shape[1]])
     np.testing.assert_allclose(*both("merge_finish_rgb", (four, first, worth), out), atol=2e-6)
     # In place of the guess.
     native.call("merge_finish_mosaic", *arguments, first[1:-1])
@@ -220,7 +222,7 @@ def test_finishing_without_samples_is_the_guess():
     first = np.random.default_rng().random((20, 3, 36), np.float32)
     out = np.full((18, 3, 36), np.nan, np.float32)
     for name, arguments in (
-        ("merge_finish_mosaic", (np.zeros((18, 6, 34), np.float16), first, 1.9, 1.5, 0.4, 0.6, 0.0)),
+        ("merge_finish_mosaic", (np.zeros((18, 6, 34), np.float16), 34, first, 1.9, 1.5, 0.4, 0.6, 0.0)),
         ("merge_finish_rgb", (np.zeros((18, 4, 34), np.float16), first, 0.0)),
     ):
         native.call(name, *arguments, out)

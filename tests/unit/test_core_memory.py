@@ -1,6 +1,7 @@
 """Memory that is used again: the same bytes come back, never while somebody holds them."""
 
 import gc
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,11 +43,12 @@ def test_another_dtype_of_the_same_size_and_limits() -> None:
     del gone
     again = memory.empty((n_bytes // 2,), np.uint16)
     assert (address(again), again.dtype, again.flags.writeable) == (place, np.uint16, True)
+    del again
     arrays = [memory.empty((memory.MOST_WAITING // 2 // 4,)) for _ in range(4)]
     del arrays
-    assert sum(b.nbytes for b in memory._waiting) <= memory.MOST_WAITING
+    assert memory.waiting() <= memory.MOST_WAITING
     memory.release()
-    assert not memory._waiting
+    assert memory.waiting() == 0
 
 
 def test_small_arrays_are_numpy_s() -> None:
@@ -55,16 +57,40 @@ def test_small_arrays_are_numpy_s() -> None:
     assert memory.empty_like(small).shape == (3, 4)
 
 
-def test_a_buffer_serves_what_is_a_little_smaller() -> None:
+def test_neighbours_that_are_gone_make_room_for_a_larger_one() -> None:
     memory.release()
-    gone = memory.empty((2 * BIG[0],))
-    place = address(gone)
-    del gone
-    less = memory.empty((2 * BIG[0] - 999,))
-    assert (address(less), less.shape) == (place, (2 * BIG[0] - 999,))
-    less[:] = 1
-    place = address(less)
-    del less
-    # A far smaller one would waste it.
-    tiny = memory.empty((BIG[0] - 64,))
-    assert address(tiny) != place
+    parts = [memory.empty(BIG) for _ in range(3)]
+    after = memory.empty(BIG)
+    after[:] = 3
+    place = address(parts[0])
+    # In any order, so that a hole grows at both ends.
+    for k in (0, 2, 1):
+        parts[k] = None
+    assert address(memory.empty((3 * BIG[0],))) == place
+    assert np.all(after == 3)
+
+
+def test_arrays_held_at_one_time_never_overlap() -> None:
+    memory.release()
+    rng = np.random.default_rng(20261122)
+    held: list[np.ndarray] = []
+    for k in range(60):
+        array = memory.empty((int(rng.integers(BIG[0], 3 * BIG[0])),))
+        array[:] = k
+        held.append(array)
+        if len(held) > 6:
+            held.pop(int(rng.integers(len(held))))
+        for other in held:
+            assert other[0] == other[-1] == other[len(other) // 2]
+    places = sorted((address(a), address(a) + a.nbytes) for a in held)
+    assert all(end <= start for (_, end), (start, _) in pairwise(places))
+
+
+def test_more_than_a_segment() -> None:
+    memory.release()
+    huge = memory.empty((memory.SEGMENT + 5,), np.uint8)
+    huge[-1] = 9
+    assert (huge.size, huge[-1]) == (memory.SEGMENT + 5, 9)
+    del huge
+    memory.release()
+    assert memory.waiting() == 0

@@ -11,6 +11,7 @@ F32 = npt.NDArray[np.float32]
 
 _BLOCK_PX = 32
 _MIN_BLOCKS = 48
+_MOST_ROWS = 32  # of blocks
 # The two sites that the tag calls green differ by more than this, the same way round, nearly everywhere ...
 _GREEN_GAP = 0.12
 _SAME_WAY = 0.95
@@ -53,8 +54,14 @@ def contradicted(frame: Frame) -> Cfa | None:
 
 
 def _block_means(mosaic: F32) -> npt.NDArray[np.float64]:
-    """Mean of each of the four sites in every whole block of 32 px, [rows, columns, 2, 2]."""
+    """Mean of each of the four sites in blocks of 32 px, [rows, columns, 2, 2]: all of a small picture's whole blocks,
+    some rows of them of a large one."""
     h, w = (n // _BLOCK_PX for n in mosaic.shape)
     half = _BLOCK_PX // 2
-    part = mosaic[: h * _BLOCK_PX, : w * _BLOCK_PX].reshape(h, half, 2, w, half, 2)
-    return np.asarray(part.mean(axis=(1, 4), dtype=np.float64).transpose(0, 2, 1, 3))
+    chosen = range(0, h, max(-(-h // _MOST_ROWS), 1))
+    sums = np.empty((len(chosen), 2, w * _BLOCK_PX), np.float32)
+    for k, row in enumerate(chosen):
+        lines = mosaic[row * _BLOCK_PX : (row + 1) * _BLOCK_PX, : w * _BLOCK_PX]
+        lines.reshape(half, 2, -1).sum(axis=0, out=sums[k])
+    means = sums.reshape(len(chosen), 2, w, half, 2).sum(axis=3, dtype=np.float64) / half**2
+    return np.asarray(means.transpose(0, 2, 1, 3))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, memory, silent
+from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
 from lichtbild.core.params import Params
@@ -25,6 +26,7 @@ from lichtbild.stages.lens import LensParams
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
+from lichtbild.stages.reduce import ReduceParams
 from lichtbild.stages.sharpen import SharpenParams
 from lichtbild.stages.tone import ToneParams
 from lichtbild.stages.white_balance import WhiteBalanceParams
@@ -35,6 +37,7 @@ class PhotoParams:
     """Parameters of every stage of the pipeline, in its order."""
 
     quad_bayer: QuadBayerParams = dataclasses.field(default_factory=QuadBayerParams)
+    reduce: ReduceParams = dataclasses.field(default_factory=ReduceParams)
     defects: DefectParams = dataclasses.field(default_factory=DefectParams)
     align: AlignParams = dataclasses.field(default_factory=AlignParams)
     merge: MergeParams = dataclasses.field(default_factory=MergeParams)
@@ -64,7 +67,7 @@ class PhotoParams:
 STAGES: dict[str, type[Params]] = {
     field.name: field.default_factory for field in dataclasses.fields(PhotoParams)  # type: ignore[misc]
 }  # fmt: skip
-MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align", "demosaic", "merge")}
+MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "reduce", "defects", "align", "demosaic", "merge")}
 
 
 # Noise of the first guess is what the frames would have to undo: all of it goes, whatever the final picture keeps.
@@ -100,7 +103,7 @@ def negative(
     then correct. Memory: two decoded frames and the accumulators, whatever the number of frames.
     `explain` gets pictures of what was found, one by one.
     """
-    plan, reference = intake.plan(burst, params.quad_bayer)
+    plan, reference = intake.plan(burst, params.quad_bayer, params.reduce)
     work = _Steps(len(burst), progress)
     work.step("read", reference.info.name)
     if len(burst) == 1 or min(reference.shape) < MIN_SIZE_PX:
@@ -110,7 +113,8 @@ def negative(
     others = [k for k in plan.order if k != plan.reference]
     defects = DefectFacts.none()
     if reference.domain is Domain.MOSAIC:
-        defects = find_defects([reference, *(intake.load(plan, k) for k in others[:2])], params.defects)
+        neighbours = (intake.load(plan, k) for k in others[:2])
+        defects = find_defects(itertools.chain([reference], neighbours), params.defects)
     reference = intake.repaired(reference, defects, params.defects)
     guide = align_guide(reference, plan.white_balance)
     joint = best.reconstruction(reference, plan.white_balance, len(burst), params.reconstruct)
@@ -121,13 +125,15 @@ def negative(
     motion: Motion | None = None
     frames: dict[int, dict[str, float | str]] = {}
     for k in others:
+        name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
         motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
                 told.refused(k, motion.refused)
-            work.step("merge", frame.info.name)
+            work.step("merge", name)
+            del frame
             continue
         trust = best.add(merger, joint, frame, motion)
         if told:
@@ -137,11 +143,11 @@ def negative(
             "moving": round(float((motion.doubt > 1).mean()), 4),
             "used": round(float(trust.mean()) / 255, 4),
         }
-        work.step("merge", frame.info.name)
-    # The finished picture needs the room of what the frames needed.
-    del frame, guide
-    memory.release()
+        work.step("merge", name)
+        del frame, trust  # the next one takes their place
+    del guide
     merged = merger.finish()
+    del merger
     if told:
         told.merged(merged)
     motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = ["DefectFacts", "DefectParams", "analyse", "repair"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
 MIN_SIZE_PX = 8
 # Part of its excess that the four direct neighbours of a point light show together: a pixel's aperture behind the
 # sharpest lens (PSF sigma 0.45 px) gives 0.7 in one colour, 0.1 to 0.7 through the other filters. Dark points so small
@@ -33,7 +35,6 @@ CONTRAST_DEAD = 0.3
 TEXTURE = 0.8
 TEXTURE_STEADY = 0.5  # for what stays at its place in all frames
 STRONG = 3.0  # times as far as a user asks for: what one frame of a burst tells
-THRESHOLDS = (TEXTURE, CONTRAST_HOT, CONTRAST_DEAD, SPREAD_HOT, SPREAD_DEAD)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class DefectFacts:
         return cls(np.empty(0, np.intp), np.empty(0, np.intp))
 
 
-def repair(frame: Frame, facts: DefectFacts | None = None, params: DefectParams | None = None) -> Frame:
+def repair(
+    frame: Frame, facts: DefectFacts | None = None, params: DefectParams | None = None, *, in_place: bool = False
+) -> Frame:
     """Replace hot and dead pixels: those of `facts`, and those that stand out in this frame alone.
 
     Edges, texture and stars stay: a pixel is only replaced when its direct neighbours, which see through other filters,
@@ -79,6 +82,8 @@ def repair(frame: Frame, facts: DefectFacts | None = None, params: DefectParams 
         Linear MOSAIC float32 [H, W]; Bayer or monochrome.
     facts
         From `analyse`; None: from this frame alone.
+    in_place
+        Write into the frame's own pixels, by one who has just made them and keeps no other frame of them.
 
     Returns
     -------
@@ -91,24 +96,32 @@ def repair(frame: Frame, facts: DefectFacts | None = None, params: DefectParams 
 
     Notes
     -----
-    Cost: one pass over the pixels.
+    Cost: one look at the pixels; a copy, if not in place.
     """
-    _check(frame)
+    _checked(frame)
     settings = params or DefectParams()
     if min(frame.shape) < MIN_SIZE_PX:
         return frame
-    alpha, beta = variance_grids(frame)
+    known = facts or DefectFacts.none()
+    if known.rows.max(initial=0) >= frame.shape[0] or known.columns.max(initial=0) >= frame.shape[1]:
+        raise ShapeError("the facts about defects are of a larger sensor", where=frame.info.name)
     mosaic = np.ascontiguousarray(frame.pixels)
-    out = memory.empty_like(mosaic)
-    native.call("defects_repair", mosaic, alpha, beta, settings.sigmas, *THRESHOLDS, out)
-    if facts is not None and facts.rows.size:
-        if facts.rows.max() >= frame.shape[0] or facts.columns.max() >= frame.shape[1]:
-            raise ShapeError("the facts about defects are of a larger sensor", where=frame.info.name)
-        out[facts.rows, facts.columns] = bad_pixels.interpolate(out, facts.rows, facts.columns, frame.info.cfa)
+    rows, columns = _suspects(frame, settings.sigmas, TEXTURE, CONTRAST_HOT, CONTRAST_DEAD)
+    above, below, around, _, _ = evidence_at(mosaic, rows, columns)
+    is_alone = ((above > 0) & (around < SPREAD_HOT * above)) | ((below > 0) & (-around < SPREAD_DEAD * below))
+    rows, columns = rows[is_alone], columns[is_alone]
+    values = _mended(mosaic, rows, columns)
+    out = mosaic
+    if not in_place:
+        out = memory.empty_like(mosaic)
+        np.copyto(out, mosaic)
+    out[rows, columns] = values
+    if known.rows.size:
+        out[known.rows, known.columns] = bad_pixels.interpolate(out, known.rows, known.columns, frame.info.cfa)
     return frame.replaced(pixels=out)
 
 
-def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> DefectFacts:
+def analyse(frames: Iterable[Frame], params: DefectParams | None = None) -> DefectFacts:
     """Hot and dead pixels that stand at the same place of the sensor in all `frames`.
 
     Averaging the evidence over frames finds what one frame's noise or an edge hides, and what moves with the scene (a
@@ -117,34 +130,29 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
     Parameters
     ----------
     frames
-        1 to about 5 linear MOSAIC frames of one burst (more add little).
+        1 to about 5 linear MOSAIC frames of one burst (more add little), taken one by one: the first two are held
+        together, each later one is let go before the next.
 
     Returns
     -------
-    Their places. Cost: one pass over the first frame's pixels, and a look at the candidates in the others.
+    Their places. Cost: one look at the first two frames' pixels, and at the candidates in the others.
     """
-    if not frames:
-        return DefectFacts.none()
     settings = params or DefectParams()
-    for frame in frames:
-        _check(frame)
-        if frame.shape != frames[0].shape:
-            raise ShapeError("frames of a burst differ in size", where=frame.info.name)
-    if min(frames[0].shape) < MIN_SIZE_PX:
+    stream = iter(frames)
+    held = [_checked(frame) for frame in islice(stream, 2)]
+    if not held or min(held[0].shape) < MIN_SIZE_PX:
         return DefectFacts.none()
+    shape = held[0].shape
     # What an edge hides in one frame shows in another, where the hand has moved the edge on.
-    suspects = [_candidates(frame, min(settings.sigmas, 3.0)) for frame in frames[:2]]
-    width = frames[0].shape[1]
-    rows, columns = np.divmod(np.unique(np.concatenate([r * width + c for r, c in suspects])), width)
-    above = np.zeros((len(frames), rows.size))
-    below, around, level_high, level_low, variance = (np.zeros_like(above) for _ in range(5))
-    for k, frame in enumerate(frames):
-        above[k], below[k], around[k], level_high[k], level_low[k] = evidence_at(frame.pixels, rows, columns)
-        alpha, beta = variance_grids(frame)
-        site = 2 * (rows % 2) + columns % 2
-        block = (rows // GAIN_STEP_PX, columns // GAIN_STEP_PX, site)
-        variance[k] = alpha[block] * np.maximum(np.where(above[k] > 0, level_high[k], level_low[k]), 0) + beta[block]
-    span = level_high - level_low
+    suspects = [
+        _suspects(_checked(frame, shape), min(settings.sigmas, 3.0), TEXTURE_STEADY / 2, 0, 0) for frame in held
+    ]
+    rows, columns = np.divmod(np.unique(np.concatenate([r * shape[1] + c for r, c in suspects])), shape[1])
+    evidence = [_evidence(frame, rows, columns) for frame in held]
+    held.clear()
+    evidence += map(lambda frame: _evidence(_checked(frame, shape), rows, columns), stream)
+    above, below, around, level_high, level_low, variance = np.stack(evidence, 1)
+    n_frames, span = len(evidence), level_high - level_low
 
     def stays(excess: Array, level: Array, spread: Array, contrast: float, most: float) -> npt.NDArray[np.bool_]:
         order = np.argsort(np.maximum(TEXTURE_STEADY * span, spread / most) - excess, axis=0)
@@ -163,17 +171,18 @@ def analyse(frames: Sequence[Frame], params: DefectParams | None = None) -> Defe
         strong = ordered[0][0]
         shows = excess > 0.5 * strong
         is_hidden = (span > 0.5 * strong) & (excess + span > 0.7 * strong)
-        is_there = (shows | is_hidden).all(axis=0) & (2 * shows.sum(axis=0) >= len(frames))
+        is_there = (shows | is_hidden).all(axis=0) & (2 * shows.sum(axis=0) >= n_frames)
         return np.asarray(
-            (is_steady & is_clear(len(frames), settings.sigmas)) | (is_there & is_clear(1, STRONG * settings.sigmas))
+            (is_steady & is_clear(n_frames, settings.sigmas)) | (is_there & is_clear(1, STRONG * settings.sigmas))
         )
 
     bad = stays(above, level_high, around, CONTRAST_HOT, SPREAD_HOT)
     bad |= stays(below, level_low, -around, CONTRAST_DEAD, SPREAD_DEAD)
-    return DefectFacts(rows[bad], columns[bad], len(frames))
+    return DefectFacts(rows[bad], columns[bad], n_frames)
 
 
-def _check(frame: Frame) -> None:
+def _checked(frame: Frame, shape: tuple[int, int] | None = None) -> Frame:
+    """`frame`, if it is one that defects can be looked for in, and of the others' `shape`."""
     frame.require(Domain.MOSAIC)
     if frame.info.levels is not None or frame.pixels.dtype != np.float32:
         raise DomainError("defects are looked for in linear light", where=frame.info.name, hint="linearise first")
@@ -181,6 +190,9 @@ def _check(frame: Frame) -> None:
         raise DomainError(
             "defects are looked for in a Bayer mosaic", where=frame.info.name, hint="bin or remosaic first"
         )
+    if shape is not None and frame.shape != shape:
+        raise ShapeError("frames of a burst differ in size", where=frame.info.name)
+    return frame
 
 
 def variance_grids(frame: Frame) -> tuple[Floats, Floats]:
@@ -203,19 +215,40 @@ def variance_grids(frame: Frame) -> tuple[Floats, Floats]:
     )
 
 
-def _candidates(frame: Frame, sigmas: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Places where one frame alone gives a first suspicion, without asking the neighbours."""
-    alpha, beta = variance_grids(frame)
+def _suspects(frame: Frame, sigmas: float, texture: float, hot: float, dead: float) -> tuple[Indices, Indices]:
+    """Rows and columns of the pixels that stand out of the neighbours of their site, in order."""
     mosaic = np.ascontiguousarray(frame.pixels)
-    out = np.empty_like(mosaic)
-    native.call("defects_repair", mosaic, alpha, beta, sigmas, TEXTURE_STEADY / 2, 0.0, 0.0, np.inf, np.inf, out)
-    rows, columns = np.nonzero(out != mosaic)
-    return rows, columns
+    bits = np.empty((mosaic.shape[0], -(-mosaic.shape[1] // GAIN_STEP_PX)), np.uint16)
+    native.call("defects_suspects", mosaic, *variance_grids(frame), sigmas, texture, hot, dead, bits)
+    rows, blocks = np.nonzero(bits)
+    which, lanes = np.nonzero((bits[rows, blocks][:, None] >> np.arange(GAIN_STEP_PX, dtype=np.uint16)) & 1)
+    return rows[which], blocks[which] * GAIN_STEP_PX + lanes
 
 
-def evidence_at(
-    mosaic: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
-) -> tuple[npt.NDArray[np.float64], ...]:
+def _mended(mosaic: Floats, rows: Indices, columns: Indices) -> Floats:
+    """Mean of the pair of opposite neighbours of the same site that differ least."""
+    places = [(rows + dr, columns + dc, rows - dr, columns - dc) for dr, dc in ((0, -2), (-2, 0), (-2, -2), (-2, 2))]
+    height, width = mosaic.shape
+    pairs = np.stack(
+        [
+            [mosaic[_mirrored(r, height), _mirrored(c, width)] for r, c in ((r0, c0), (r1, c1))]
+            for r0, c0, r1, c1 in places
+        ]
+    )
+    least = np.abs(pairs[:, 0] - pairs[:, 1]).argmin(axis=0)
+    return np.asarray(pairs[least, :, np.arange(rows.size)].mean(axis=1, dtype=np.float32))
+
+
+def _evidence(frame: Frame, rows: Indices, columns: Indices) -> npt.NDArray[np.float64]:
+    """`evidence_at` some pixels and, last, the variance of the noise there, [6, n]."""
+    above, below, around, high, low = evidence_at(frame.pixels, rows, columns)
+    alpha, beta = variance_grids(frame)
+    block = (rows // GAIN_STEP_PX, columns // GAIN_STEP_PX, 2 * (rows % 2) + columns % 2)
+    variance = alpha[block] * np.maximum(np.where(above > 0, high, low), 0) + beta[block]
+    return np.stack([above, below, around, high, low, variance])
+
+
+def evidence_at(mosaic: Floats, rows: Indices, columns: Indices) -> tuple[npt.NDArray[np.float64], ...]:
     """What the kernel weighs, at some pixels: excess above the largest and below the smallest of the eight neighbours
     of the same site, excess of the direct neighbours, and that largest and smallest, float64 [n] each."""
 

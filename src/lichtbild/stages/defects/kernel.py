@@ -1,70 +1,41 @@
-"""Single pixels that no lens can have made: far outside their neighbours of the same site, while the neighbours of the
-other colours know nothing of it."""
+"""Where single pixels are far outside their neighbours of the same site: few enough to be looked at one by one."""
 
 import halide as hl
 
 x, y = hl.Var("x"), hl.Var("y")
-xo, xi, yo, yi = hl.Var("xo"), hl.Var("xi"), hl.Var("yo"), hl.Var("yi")
+yo, yi = hl.Var("yo"), hl.Var("yi")
 STEP = 16  # px a block of the variance grid, and one vector of floats
 
 
-def largest(values):
-    top = values[0]
-    for v in values[1:]:
-        top = hl.max(top, v)
-    return top
+def ring_of(m, larger):
+    """Largest (or smallest) of the eight neighbours of the same site, column by column."""
+    ends = [larger(m[x + dx, y - 2], m[x + dx, y + 2]) for dx in (-2, 0, 2)]
+    return larger(ends[1], larger(larger(ends[0], m[x - 2, y]), larger(ends[2], m[x + 2, y])))
 
 
-def total(values):
-    result = values[0]
-    for v in values[1:]:
-        result = result + v
-    return result
-
-
-def evidence(m):
-    """Excess above the largest and below the smallest of the eight neighbours of the same site, excess of the four
-    direct neighbours over their own sites around (a gradient leaves it at 0), and that largest and smallest."""
-    ring = [m[x + dx, y + dy] for dy in (-2, 0, 2) for dx in (-2, 0, 2) if dx or dy]
-    high, low = largest(ring), -largest([-v for v in ring])
-    beside = total([m[x - 1, y], m[x + 1, y], m[x, y - 1], m[x, y + 1]])
-    beyond = [m[x + dx, y + dy] for dx in (-1, 1) for dy in (-2, 2)] + [m[x - 3, y], m[x + 3, y]]
-    beyond += [m[x + dx, y + dy] for dx in (-2, 2) for dy in (-1, 1)] + [m[x, y - 3], m[x, y + 3]]
-    return m[x, y] - high, low - m[x, y], beside - total(beyond) * hl.f32(1 / 3), high, low
-
-
-def mended(m):
-    """Mean of the pair of opposite neighbours of the same site that differ least."""
-    value, best = None, None
-    for dx, dy in ((-2, 0), (0, -2), (-2, -2), (2, -2)):
-        a, b = m[x + dx, y + dy], m[x - dx, y - dy]
-        mean, difference = (a + b) * hl.f32(0.5), hl.abs(a - b)
-        value = mean if value is None else hl.select(difference < best, mean, value)
-        best = difference if best is None else hl.min(difference, best)
-    return value
-
-
-def outlier(g, m):
-    """Whether pixel (x, y) is hot or dead: the four conditions of stages/defects/README.md."""
-    above, below, around, high, low = evidence(m)
+def stands_out(g, m, is_odd):
+    """Whether pixel (x, y) is far above or below all neighbours of its site: the first three conditions of
+    stages/defects/README.md."""
+    high, low = ring_of(m, hl.max), ring_of(m, hl.min)
     i, j, row = x // STEP, y // STEP, 2 * (y % 2)
-    alpha = hl.select(x % 2 == 0, g.alpha[row, i, j], g.alpha[row + 1, i, j])
-    beta = hl.select(x % 2 == 0, g.beta[row, i, j], g.beta[row + 1, i, j])
+    # Sites take turns along the row: a select by x % 2 would tear every vector into its even and odd lanes.
+    alpha, beta = (
+        (g.sigmas * g.sigmas) * (grid[row, i, j] + is_odd[x % STEP] * (grid[row + 1, i, j] - grid[row, i, j]))
+        for grid in (g.alpha, g.beta)
+    )
 
-    def stands_out(excess, level, around, contrast, spread):
-        variance = alpha * hl.max(level, hl.f32(0)) + beta
-        is_far = excess * excess > g.sigmas * g.sigmas * variance
-        is_strong = excess > hl.max(contrast * hl.abs(level), g.texture * (high - low))
-        return (excess > hl.f32(0)) & is_far & is_strong & (around < spread * excess)
+    def is_far(excess, level, contrast):
+        is_noise = excess * excess <= alpha * hl.max(level, hl.f32(0)) + beta
+        return ~is_noise & (excess > hl.max(contrast * hl.abs(level), g.texture * (high - low)))
 
-    is_hot = stands_out(above, high, around, g.contrast_hot, g.spread_hot)
-    return is_hot | stands_out(below, low, -around, g.contrast_dead, g.spread_dead)
+    return is_far(m[x, y] - high, high, g.contrast_hot) | is_far(low - m[x, y], low, g.contrast_dead)
 
 
-@hl.generator(name="defects_repair")
-class DefectsRepair:
+@hl.generator(name="defects_suspects")
+class DefectsSuspects:
     """mosaic float32 [H, W]; alpha, beta float32 [ceil(H/16), ceil(W/16), 4]: variance = alpha * level + beta of each
-    site of a 2x2 cell, in blocks of 16 px; thresholds -> float32 [H, W], outliers replaced."""
+    site of a 2x2 cell, in blocks of 16 px; thresholds -> uint16 [H, ceil(W/16)]: a bit for each of 16 pixels in a row,
+    the first one lowest, set where it stands out."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     alpha = hl.InputBuffer(hl.Float(32), 3)
@@ -73,22 +44,28 @@ class DefectsRepair:
     texture = hl.InputScalar(hl.Float(32))
     contrast_hot = hl.InputScalar(hl.Float(32))
     contrast_dead = hl.InputScalar(hl.Float(32))
-    spread_hot = hl.InputScalar(hl.Float(32))
-    spread_dead = hl.InputScalar(hl.Float(32))
-    out = hl.OutputBuffer(hl.Float(32), 2)
+    out = hl.OutputBuffer(hl.UInt(16), 2)
 
     def generate(self):
         g = self
-        m = hl.Func("padded")
+        m, is_odd, is_suspect = hl.Func("padded"), hl.Func("is_odd"), hl.Func("is_suspect")
         # Mirrored about the last pixel, so that sites keep their parity.
         m[x, y] = hl.BoundaryConditions.mirror_interior(g.mosaic)[x, y]
-        g.out[x, y] = hl.select(outlier(g, m), mended(m), m[x, y])
+        is_odd[x] = hl.f32(x % 2)
+        bit = hl.cast(hl.UInt(16), 1 << (x % STEP))
+        is_suspect[x, y] = hl.select(stands_out(g, m, is_odd) & (x < g.mosaic.dim(0).extent()), bit, hl.u16(0))
+        lane, bits = hl.RDom([(0, STEP)], "lane"), hl.Func("bits")
+        bits[x, y] = hl.u16(0)
+        bits[x, y] += is_suspect[x * STEP + lane, y]
+        g.out[x, y] = bits[x, y]
 
-        # Bands of rows are tasks. Seven padded rows slide down a band, so that the inner loop has no borders.
+        # Bands of rows are tasks. Five padded rows slide down a band, so that the inner loop has no borders.
         g.out.output_buffer().dim(0).set_min(0)
         g.out.output_buffer().dim(1).set_min(0)
         g.out.split(y, yo, yi, 64, hl.TailStrategy.GuardWithIf).parallel(yo)
-        g.out.split(x, xo, xi, STEP, hl.TailStrategy.GuardWithIf).vectorize(xi)
+        is_odd.compute_root().bound(x, 0, STEP)
+        bits.compute_at(g.out, x).update().atomic().vectorize(lane)
+        is_suspect.compute_at(g.out, x).vectorize(x, STEP)
         m.store_at(g.out, yo).compute_at(g.out, yi).vectorize(x, STEP, hl.TailStrategy.GuardWithIf)
 
 

@@ -6,8 +6,9 @@ x, y, c, v, i, k, f = (hl.Var(n) for n in ("x", "y", "c", "v", "i", "k", "f"))  
 fo, fi, ft, yo, yi = (hl.Var(n) for n in ("fo", "fi", "ft", "yo", "yi"))
 STEP = 16  # px between the nodes of the grid, and one vector of coordinates
 TAPS = 6
-LANES = 16  # floats from the first to the last of six taps of one plane of interleaved RGB: 5 * 3 + 1
-FLOATS = 12  # of the result summed up together
+LANES = 8  # that hold six taps
+PAD = LANES  # columns after the last of a plane, which the lanes reach into
+FLOATS = 3 * STEP  # of the result summed up together
 PHASES = 256  # positions between two pixels that have weights of their own
 DX, DY, GAIN = 0, 1, 2
 
@@ -50,34 +51,22 @@ def warp(g, is_shared):
     place, gain = hl.Func("place"), hl.Func("gain")
     left, row_across = window(x * PHASES + rounded(at_pixel(DX, True)), g.width)
     top, row_down = window((y + g.first) * PHASES + rounded(at_pixel(DY, True)), g.height)
-    n_rows = g.pixels.dim(0).extent() // (g.width * 3)  # those that are here
+    stride = g.width + PAD
+    n_rows = g.planes.dim(0).extent() // (3 * stride)  # those that are here
     held_top = hl.clamp(top - g.start, 0, n_rows - TAPS)
-    place[x, y, c] = ((held_top * g.width + left) * 3 + c, row_across, row_down)
+    place[x, y, c] = (held_top * (3 * stride) + left, row_across, row_down)
     gain[x, y, c] = at_pixel(GAIN, False)
 
-    # Six rows weighted down, then across: the lanes k are floats of one row, so that every load is contiguous. What
-    # `window` returns is held inside already.
-    rows, row_floats = (2 * TAPS - 1) * PHASES - 1, g.width * 3
-    limits = ((n_rows - TAPS + 1) * row_floats - (3 * TAPS if is_shared else LANES), rows, rows)
-
-    def placed(column, plane):
-        found = place[column, y, plane]
-        return (hl.unsafe_promise_clamped(found[n], 0, limit) for n, limit in enumerate(limits))
-
-    def rows_weighted(first, row_down):
-        total = hl.f32(0)
-        for n in range(TAPS):
-            total += g.down[n, row_down] * g.pixels[first + n * row_floats + k]
-        return total
-
-    columns, weighed = hl.Func("columns"), hl.Func("weighed")
-    first, row_across, row_down = placed(x, 0) if is_shared else placed(f // 3, f % 3)
-    if is_shared:  # 18 floats of each row serve the three planes
-        columns[k, x, y] = rows_weighted(first, row_down)
-        _, row_across, _ = placed(f // 3, 0)
-        mixed = columns[k + f % 3, f // 3, y]
-    else:
-        mixed = rows_weighted(first, row_down)
+    # Six rows weighted down, then across: the lanes k are floats of one plane's row, so that every load is contiguous.
+    # What `window` returns is held inside already.
+    rows = (2 * TAPS - 1) * PHASES - 1
+    limits = ((n_rows - TAPS + 1) * (3 * stride), rows, rows)
+    found = place[f // 3, y, 0 if is_shared else f % 3]
+    first, row_across, row_down = (hl.unsafe_promise_clamped(found[n], 0, limit) for n, limit in enumerate(limits))
+    mixed = hl.f32(0)
+    for n in range(TAPS):
+        mixed += g.down[n, row_down] * g.planes[first + (3 * n + f % 3) * stride + k]
+    weighed = hl.Func("weighed")
     weighed[k, f, y] = mixed * (g.across[k, row_across] * gain[f // 3, y, f % 3])
 
     total, lane = hl.Func("total"), hl.RDom([(0, LANES)], "lane")
@@ -86,31 +75,46 @@ def warp(g, is_shared):
     g.out[f, y] = total[f, y]
 
     # Bands of rows are tasks; tiles in them keep the source rows of a bent line in the second-level cache.
-    for buffer in (g.pixels, g.across, g.down, g.grid, g.out.output_buffer()):
+    for buffer in (g.planes, g.across, g.down, g.grid, g.out.output_buffer()):
         for axis in range(buffer.dimensions()):
             buffer.dim(axis).set_min(0)
     g.across.dim(1).set_stride(LANES)
     g.down.dim(1).set_stride(TAPS)
     guard = hl.TailStrategy.GuardWithIf
-    g.out.split(y, yo, yi, 64, guard).split(f, ft, f, 256 * 3, guard).split(f, fo, f, STEP * 3, guard)
-    g.out.split(f, fi, f, FLOATS, guard).reorder(f, fi, fo, yi, ft, yo).vectorize(f).parallel(yo)
+    g.out.split(y, yo, yi, 64, guard).split(f, ft, f, 256 * 3, guard).split(f, fo, f, FLOATS, guard)
+    g.out.reorder(f, fo, yi, ft, yo).vectorize(f).parallel(yo)
     nodes.compute_at(g.out, yi).vectorize(i, 8, guard)
     place.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
     gain.compute_at(g.out, fo).vectorize(x, STEP).unroll(c)
     # Sums over the lanes are taken of several floats at once: shuffles between registers are most of their cost.
-    weighed.compute_at(g.out, fi).vectorize(k, LANES).unroll(f)
-    total.compute_at(g.out, fi).vectorize(f).update().atomic().vectorize(lane.x).vectorize(f)
-    if is_shared:
-        columns.compute_at(g.out, fo).vectorize(k, LANES).unroll(x, 4)
+    weighed.compute_at(g.out, fo).vectorize(k, LANES).unroll(f)
+    total.compute_at(g.out, fo).vectorize(f).update().atomic().vectorize(lane.x).vectorize(f)
+
+
+@hl.generator(name="lens_planes")
+class LensPlanes:
+    """camera_rgb float32 [n, W, 3] -> rows of planes float32 [n, 3, W + 8], zeros in the columns beyond."""
+
+    rgb = hl.InputBuffer(hl.Float(32), 3)
+    out = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        width = g.rgb.dim(1).extent()
+        g.out[x, c, y] = hl.select(x < width, g.rgb[c, hl.min(x, width - 1), y], hl.f32(0))
+        g.rgb.dim(0).set_bounds(0, 3).set_stride(1)
+        g.rgb.dim(1).set_min(0).set_stride(3)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c)
+        g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf).parallel(y, 16, hl.TailStrategy.GuardWithIf)
 
 
 class Inputs:
-    """pixels float32 [n * W * 3], n rows of a picture of W x H px, the first one its row `start`; `first`, the row of
-    the result (a multiple of 16) that `out` begins with; grid float32 [ceil(h/16)+3, ceil(w/16)+3, 3 planes, 3]:
-    displacement x and y in px and gain at position (first + 16 (i - 1), 16 (j - 1)) of the result; weights across
-    float32 [11 * 256, 16] (zeros between the taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
+    """planes float32 [n * 3 * (W + 8)], n rows of three planes of a picture of W x H px, the first one its row
+    `start`; `first`, the row of the result (a multiple of 16) that `out` begins with; grid float32 [ceil(h/16)+3,
+    ceil(w/16)+3, 3 planes, 3]: displacement x and y in px and gain at position (first + 16 (i - 1), 16 (j - 1)) of the
+    result; weights across float32 [11 * 256, 8] (zeros after the taps) and down [11 * 256, 6] -> float32 [h, w * 3]."""
 
-    pixels = hl.InputBuffer(hl.Float(32), 1)
+    planes = hl.InputBuffer(hl.Float(32), 1)
     width = hl.InputScalar(hl.Int(32))
     height = hl.InputScalar(hl.Int(32))
     start = hl.InputScalar(hl.Int(32))
@@ -131,7 +135,7 @@ class LensWarp(Inputs):
 
 @hl.generator(name="lens_warp_shared")
 class LensWarpShared(Inputs):
-    """All planes from the place of plane 0: half the work."""
+    """All planes from the place of plane 0."""
 
     def generate(self):
         warp(self, is_shared=True)

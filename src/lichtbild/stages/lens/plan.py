@@ -79,10 +79,12 @@ class Resampling:
         """Rows [first, last) of the result, from rows of the source of which `frame` holds those from `start` on."""
         pixels = _at_least_six(frame.pixels)
         grid, width = self.nodes(first, last), self.chain.shape[1]
+        planes = memory.empty((pixels.shape[0], 3, pixels.shape[1] + resampling.LANES))
+        native.call("lens_planes", np.ascontiguousarray(pixels), planes)
         out = memory.empty((last - first, width * 3))
         native.call(
             "lens_warp_shared" if self.is_shared else "lens_warp",
-            np.ascontiguousarray(pixels).reshape(-1),
+            planes.reshape(-1),
             pixels.shape[1],
             max(self.shape[0], resampling.TAPS),
             start,

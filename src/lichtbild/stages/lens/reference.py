@@ -9,10 +9,11 @@ from lichtbild.stages.lens.resampling import PHASES, TAPS, taps
 
 Floats = npt.NDArray[np.float32]
 STEP = 16
+PAD = 8
 
 
 def lens_warp(
-    pixels: Floats,
+    planes: Floats,
     width: int,
     height: int,
     start: int,
@@ -22,12 +23,12 @@ def lens_warp(
     down: Floats,
     out: Floats,
 ) -> None:
-    """Same arguments as the kernel: pixels [n * W * 3], grid [.., .., 3, 3], the two weight tables (unused: the weights
-    are taken from their definition), out [h, w * 3], written in place."""
+    """Same arguments as the kernel: planes [n * 3 * (W + 8)], grid [.., .., 3, 3], the two weight tables (unused: the
+    weights are taken from their definition), out [h, w * 3], written in place."""
     shape = (out.shape[0], out.shape[1] // 3)
     weights = taps()
     for plane in range(3):
-        source = pixels.reshape(-1, width, 3)[:, :, plane].astype(np.float64)
+        source = planes.reshape(-1, 3, width + PAD)[:, plane].astype(np.float64)
         dx, dy, gain = (at_pixels(grid[:, :, plane, value].astype(np.float64), shape, value < 2)
                         for value in range(3))  # fmt: skip
         x = np.arange(shape[1]) * PHASES + np.floor(dx * PHASES + 0.5).astype(np.intp)
@@ -42,7 +43,7 @@ def lens_warp(
 
 
 def lens_warp_shared(
-    pixels: Floats,
+    planes: Floats,
     width: int,
     height: int,
     start: int,
@@ -55,7 +56,12 @@ def lens_warp_shared(
     """The same with the displacement of plane 0 for all planes."""
     alike = grid.copy()
     alike[:, :, 1:, :2] = grid[:, :, :1, :2]
-    lens_warp(pixels, width, height, start, first, alike, across, down, out)
+    lens_warp(planes, width, height, start, first, alike, across, down, out)
+
+
+def lens_planes(rgb: Floats, out: Floats) -> None:
+    """Rows of [n, W, 3] as rows of planes [n, 3, W + 8], zeros beyond."""
+    out[...] = np.pad(np.moveaxis(rgb, 2, 1), ((0, 0), (0, 0), (0, PAD)))
 
 
 def at_pixels(nodes: npt.NDArray[np.float64], shape: tuple[int, int], is_curved: bool) -> npt.NDArray[np.float64]:

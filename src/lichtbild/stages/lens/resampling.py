@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 TAPS = 6
 PHASES = 256
-LANES = 16
+LANES = 8
 Floats = npt.NDArray[np.float32]
 
 
@@ -36,10 +36,10 @@ def taps() -> npt.NDArray[np.float64]:
 
 @functools.cache
 def tables() -> tuple[Floats, Floats]:
-    """(across [11 * 256, 16], down [11 * 256, 6]) for the kernel `lens_warp`.
+    """(across [11 * 256, 8], down [11 * 256, 6]) for the kernel `lens_warp`.
 
     Row (shift + 5) * 256 + phase is for a window that the picture's border holds `shift` px from its place (-5..5): the
-    weights of pixels that do not exist are added to that of the border's pixel. Across, tap n stands in lane 3 n.
+    weights of pixels that do not exist are added to that of the border's pixel. Across, zeros fill a vector.
     """
     inner = taps()
     held = np.zeros((2 * TAPS - 1, PHASES, TAPS))
@@ -48,7 +48,7 @@ def tables() -> tuple[Floats, Floats]:
             held[shift + TAPS - 1, :, min(max(n + shift, 0), TAPS - 1)] += inner[:, n]
     down = held.reshape(-1, TAPS)
     across = np.zeros((down.shape[0], LANES))
-    across[:, 0::3] = down
+    across[:, :TAPS] = down
     return np.ascontiguousarray(across, np.float32), np.ascontiguousarray(down, np.float32)
 
 

@@ -25,7 +25,7 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
 MIN_SIZE_PX = 32
-# Pixels of a vector of the gather: rows of the first guess and of trust are filled up to whole ones, and bands of rows
+# Pixels of a vector of the gather: rows of sums, first guess and trust are filled up to whole ones, and bands of rows
 # begin with a multiple of them.
 _VECTOR_PX = 16
 _CELL_BLOCKS = _VECTOR_PX // 2
@@ -78,7 +78,7 @@ class Merger:
         self.params = params
         self._is_mosaic = reference.domain is Domain.MOSAIC
         # Sums of differences are small beside what they correct: half precision is 1/2000 of a difference.
-        self._sums = np.zeros((height, 6 if self._is_mosaic else 4, width), np.float16)
+        self._sums = np.zeros((height, 6 if self._is_mosaic else 4, _filled_up(width)), np.float16)
         self._trusted = np.ones((-(-height // 2), _filled_up(width) // 2), np.float32)
         self.guide = guide_of(reference, self._first, params.strictness)
         # All of the reference that is needed from here on, but not its pixels.
@@ -120,7 +120,7 @@ class Merger:
         if self._is_mosaic:
             red, _, blue = self.white_balance
             trust = _sample_trust(self._like.noise, self.white_balance)
-            call("merge_finish_mosaic", self._sums, self._first, red, blue, *trust, worth, out)
+            call("merge_finish_mosaic", self._sums, width, self._first, red, blue, *trust, worth, out)
         else:
             call("merge_finish_rgb", self._sums, self._first, worth, out)
         del self._sums, self._first

@@ -5,7 +5,7 @@ and a band of rows is an array of its own.
 """
 
 import halide as hl
-from halide_common import off_centre, padded_load, pick, tile_cells
+from halide_common import off_centre, padded_load, pick, tile_cells, total
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 xo, xi, yo, yi, n = hl.Var("xo"), hl.Var("xi"), hl.Var("yo"), hl.Var("yi"), hl.Var("n")
@@ -21,12 +21,18 @@ class Landing:
     The four samples around it are read side by side for all lanes: their place is that of the vector's middle, and a
     lane that the motion carries away from there (turned by degrees) has offsets a little outside 0 to 1.
 
-    block, row: the vector in the picture. oy, ox: offsets of the two rows and columns of samples from the pixel. trust:
-    weight of the whole. start, sample_row, column: index of sample (0, 0) of lane 0 in the frame, its row, its column.
+    block, row: the vector in the picture. wy, wx: weights of the two rows (times trust) and columns of samples. by_y,
+    by_x: of the three rows and columns of the first guess around the pixel, at each of them. start, sample_row, column:
+    index of sample (0, 0) of lane 0 in the frame, its row, its column.
     """
 
-    def __init__(self, g, block, row, trust):
+    def __init__(self, g, block, row, trust, *place):
         self.cells = tile_cells(g.flow, "cells")
+        # Stages of their own: x / 2 or x % 2 amid other arithmetic tears every vector of it into even and odd lanes.
+        self.is_odd, self.doubled = hl.Func("is_odd"), hl.Func("doubled")
+        self.is_odd[xi] = xi % 2
+        self.doubled[(xi, *place)] = hl.f32(trust)
+        trust = self.doubled[(xi, *place)]
         cell = block, row // LANES
         u, v = off_centre(block * LANES + xi, TILE), off_centre(row, TILE)
         ends = off_centre(block * LANES, TILE), off_centre(block * LANES + LANES - 1, TILE)
@@ -41,27 +47,41 @@ class Landing:
         self.column = block * LANES + whole[1]
         dy = hl.clamp(moved[0] + hl.f32(row - self.sample_row), -1, 2)
         dx = hl.clamp(moved[1] - hl.f32(whole[1]), -1, 2)
-        self.oy, self.ox = ([hl.f32(k) - d for k in (0, 1)] for d in (dy, dx))
         self.start = self.sample_row * g.width + self.column
         # Only the first and last few pixels of the frame are out of reach.
         is_whole = (self.start >= 0) & (self.start + g.width + LANES + 1 <= g.height * g.width)
-        self.trust = hl.select(is_whole, hl.f32(trust), hl.f32(0)) * (hl.f32(1 / 255) * g.weight)
-
-    def weights(self, falloff):
-        """(1 - falloff d^2)^8 for the distances d of rows and of columns: a Gaussian that ends.
-
-        Columns beyond the frame have none: what lies there in memory is another row."""
-
-        def power(o):
-            part = hl.max(1 - falloff * o * o, 0)
-            part = part * part
-            part = part * part
-            return part * part
-
+        trust = hl.select(is_whole, trust, hl.f32(0)) * (hl.f32(1 / 255) * g.weight)
+        # Columns beyond the frame have no weight: what lies there in memory is another row.
         columns = [self.column + xi + i for i in (0, 1)]
-        within = [(k >= 0) & (k < self.width) for k in columns]
-        by_x = [hl.select(w, power(o), 0) for w, o in zip(within, self.ox, strict=True)]
-        return [power(o) for o in self.oy], by_x
+        within = [(k >= 0) & (k < g.width) for k in columns]
+        oy, ox = ([hl.f32(k) - d for k in (0, 1)] for d in (dy, dx))
+        # Kept: each of these is used several times, and put into what follows they are multiplied out.
+        factors = [trust * power(o, g.falloff) for o in oy]
+        factors += [hl.select(w, power(o, g.falloff), 0) for w, o in zip(within, ox, strict=True)]
+        factors += [weight for o in (*oy, *ox) for weight in parabola(o)]
+        self.factors = hl.Func("factors")
+        self.factors[(xi, *place)] = hl.Tuple(tuple(factors))
+        kept = [self.factors[(xi, *place)][k] for k in range(16)]
+        self.wy, self.wx = kept[:2], kept[2:4]
+        self.by_y, self.by_x = [kept[4:7], kept[7:10]], [kept[10:13], kept[13:]]
+
+    def schedule(self, out, at):
+        self.is_odd.compute_root().bound(xi, 0, LANES)
+        for func in (self.doubled, self.factors):
+            func.bound(xi, 0, LANES).compute_at(out, at).vectorize(xi)
+
+
+def power(o, falloff):
+    """(1 - falloff d^2)^8 for a distance d: a Gaussian that ends."""
+    part = hl.max(1 - falloff * o * o, 0)
+    part = part * part
+    part = part * part
+    return part * part
+
+
+def parabola(o):
+    """Weights of the samples at -1, 0 and 1 for the value at `o` on the parabola through them."""
+    return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
 
 
 class Guess:
@@ -69,40 +89,30 @@ class Guess:
     `column` and `row` of it, by the parabola through three neighbours along each axis."""
 
     def __init__(self, first, column, row, landing):
-        def parabola(o):
-            return hl.f32(0.5) * o * (o - 1), 1 - o * o, hl.f32(0.5) * o * (o + 1)
+        self.first, self.column, self.row, self.landing = first, column, row, landing
 
-        self.first, self.column, self.row = first, column, row
-        self.by_x, self.by_y = ([parabola(o) for o in offsets] for offsets in (landing.ox, landing.oy))
-
-    def rows(self, plane):
-        """Three rows of a plane at the two columns: [3][2]."""
-        near = [[self.first[self.column + xi + i, plane, self.row + j] for i in range(3)] for j in range(3)]
-        return [[sum(w * v for w, v in zip(by, row, strict=True)) for by in self.by_x] for row in near]
-
-    def at(self, rows, j):
+    def at(self, plane, j):
         """The two columns at sample row j."""
-        return [sum(w * row[i] for w, row in zip(self.by_y[j], rows, strict=True)) for i in (0, 1)]
+        near = [[self.first[self.column + xi + i, plane, self.row + k] for k in range(3)] for i in range(3)]
+        columns = [total(w * v for w, v in zip(self.landing.by_y[j], column, strict=True)) for column in near]
+        return [total(w * v for w, v in zip(by, columns, strict=True)) for by in self.landing.by_x]
 
 
 def of_mosaic(g, landing, guess):
     """What a frame adds to 16 pixels: weight times difference from the guess for R, G, B, then the weights."""
-    wy, wx = landing.weights(g.falloff)
     # The row of samples decides which of red and blue it holds, for all lanes; lanes take turns with green.
     on_red = ((landing.sample_row ^ g.red_row) & 1) == 0
     plane = [hl.select(on_red, 0, 2), hl.select(on_red, 2, 0)]
     turn = hl.select(on_red, landing.column ^ g.red_column, landing.column ^ g.red_column ^ 1) & 1
-    is_first = (xi & 1) == turn  # whether sample (0, 0) is red or blue
+    is_first = landing.is_odd[xi] == turn  # whether sample (0, 0) is red or blue
 
-    green_rows = guess.rows(1)
     value, weight = [[], []], [[], []]
     for j in (0, 1):
-        green = guess.at(green_rows, j)
-        colour = guess.at(guess.rows(hl.unsafe_promise_clamped(plane[j], hl.i32(0), hl.i32(2))), j)
+        green, colour = guess.at(1, j), guess.at(hl.unsafe_promise_clamped(plane[j], hl.i32(0), hl.i32(2)), j)
         for i in (0, 1):
             sample = padded_load(g.frame, landing.start + j * g.width + i, xi, g.frame.dim(0).extent())
             pair = (colour[i], green[i]) if i == j else (green[i], colour[i])
-            k = hl.select(sample < g.clip, landing.trust * wy[j] * wx[i], 0)
+            k = hl.select(sample < g.clip, landing.wy[j] * landing.wx[i], 0)
             value[j].append(k * (sample - hl.select(is_first, *pair)))
             weight[j].append(k)
 
@@ -116,8 +126,7 @@ def of_mosaic(g, landing, guess):
 
 def of_rgb(g, landing, guess):
     """As `of_mosaic` for a frame of RGB; one weight for the three."""
-    wy, wx = landing.weights(g.falloff)
-    expected = [[guess.at(rows, j) for j in (0, 1)] for rows in (guess.rows(k) for k in range(3))]
+    expected = [[guess.at(plane, j) for j in (0, 1)] for plane in range(3)]
     last = g.frame.dim(0).extent() - 3 * LANES
     added = [hl.f32(0)] * 4
     for j in (0, 1):
@@ -126,18 +135,18 @@ def of_rgb(g, landing, guess):
             start = hl.unsafe_promise_clamped(start, hl.i32(0), last)
             sample = [g.frame[start + 3 * xi + k] for k in range(3)]
             brightest = hl.max(hl.max(sample[0], sample[1]), sample[2])
-            k = hl.select(brightest < g.clip, landing.trust * wy[j] * wx[i], 0)
+            k = hl.select(brightest < g.clip, landing.wy[j] * landing.wx[i], 0)
             difference = [sample[n] - expected[n][j][i] for n in range(3)]
-            added = [total + k * part for total, part in zip(added, [*difference, hl.f32(1)], strict=True)]
+            added = [sum_ + k * part for sum_, part in zip(added, [*difference, hl.f32(1)], strict=True)]
     return added
 
 
 def gather_rows(g, of_frame, n_planes):
     """A whole band of rows; bands of 16, half a tile, run in parallel."""
-    landing = Landing(g, xo, y + g.top, g.trust[(xo * LANES + xi) // 2, y // 2])
-    total = hl.Func("total")
-    total[xi, xo, y] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, xo * LANES, y, landing))))
-    added = pick([total[x % LANES, x // LANES, y][k] for k in range(n_planes)], c)
+    landing = Landing(g, xo, y + g.top, g.trust[(xo * LANES + xi) // 2, y // 2], xo, y)
+    of_vector = hl.Func("of_vector")
+    of_vector[xi, xo, y] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, xo * LANES, y, landing))))
+    added = pick([of_vector[x % LANES, x // LANES, y][k] for k in range(n_planes)], c)
     g.out[x, c, y] = hl.cast(hl.Float(16), hl.f32(g.sums[x, c, y]) + added)
 
     for k in range(3):
@@ -146,7 +155,8 @@ def gather_rows(g, of_frame, n_planes):
     xv = hl.Var("xv")
     g.out.bound(c, 0, n_planes).reorder(c, x, y).unroll(c)
     g.out.split(y, yo, yi, LANES, GUARD).split(x, x, xv, LANES, GUARD).vectorize(xv).parallel(yo)
-    total.bound(xi, 0, LANES).compute_at(g.out, x).vectorize(xi)
+    of_vector.bound(xi, 0, LANES).compute_at(g.out, x).vectorize(xi)
+    landing.schedule(g.out, x)
     landing.cells.compute_at(g.out, yo)
 
 
@@ -157,15 +167,16 @@ def gather_cells(g, of_frame, n_planes):
     place_y = hl.clamp(g.cells[0, n], 0, (height - 1) // LANES) * LANES + y
     block = hl.unsafe_promise_clamped(hl.clamp(g.cells[1, n], 0, (width - 1) // LANES), hl.i32(0), width // LANES)
     row = hl.unsafe_promise_clamped(hl.min(place_y, height - 1), hl.i32(0), g.height - 1)
-    landing = Landing(g, block, row, g.trust[(block * LANES + xi) // 2, row // 2])
-    total = hl.Func("total")
-    total[xi, y, n] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, block * LANES, row, landing))))
+    landing = Landing(g, block, row, g.trust[(block * LANES + xi) // 2, row // 2], y, n)
+    of_vector = hl.Func("of_vector")
+    of_vector[xi, y, n] = hl.Tuple(tuple(of_frame(g, landing, Guess(g.first, block * LANES, row, landing))))
 
-    at_x = hl.clamp(g.cells[1, part.z], 0, (width - 1) // LANES) * LANES + part.x
+    # No lane is left out: a store with a mask of these halves is done lane by lane.
+    at_x = hl.clamp(g.cells[1, part.z], 0, width // LANES - 1) * LANES + part.x
     at_y = hl.clamp(g.cells[0, part.z], 0, (height - 1) // LANES) * LANES + part.y
-    part.where((at_x < width) & (at_y < height))
+    part.where(at_y < height)
     at_x, at_y = hl.unsafe_promise_clamped(at_x, 0, width - 1), hl.unsafe_promise_clamped(at_y, 0, height - 1)
-    added = pick([total[part.x, part.y, part.z][k] for k in range(n_planes)], c)
+    added = pick([of_vector[part.x, part.y, part.z][k] for k in range(n_planes)], c)
     g.out[x, c, y] = hl.undef(hl.Float(16))
     g.out[at_x, c, at_y] = hl.cast(hl.Float(16), hl.f32(g.out[at_x, c, at_y]) + added)
 
@@ -173,7 +184,10 @@ def gather_cells(g, of_frame, n_planes):
     g.out.bound(c, 0, n_planes)
     update = g.out.update(0).allow_race_conditions()
     update.reorder(c, part.x, part.y, part.z).unroll(c).vectorize(part.x).parallel(part.z)
-    total.bound(xi, 0, LANES).compute_at(g.out, part.y).vectorize(xi)
+    of_vector.bound(xi, 0, LANES).compute_at(g.out, part.y).vectorize(xi)
+    landing.schedule(g.out, part.y)
+    # Of all tiles, since what the cells need is known too late.
+    landing.cells.compute_root()
 
 
 class Gather:
@@ -225,7 +239,7 @@ class GatherRgb(Gather):
 @hl.generator(name="merge_gather_mosaic_cells")
 class GatherMosaicCells(Gather):
     """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of
-    each, none twice) -> sums, added to in place."""
+    each, none twice) -> sums with columns for whole vectors, added to in place."""
 
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
@@ -288,15 +302,16 @@ class FinishRgb:
 
 @hl.generator(name="merge_finish_mosaic")
 class FinishMosaic:
-    """sums float16 [H, 6, W], first guess float32 [H + 2, 3, W + 2], white balance of R and B (G is 1), trust in
-    their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> the guess
-    corrected, as FinishRgb.
+    """sums float16 [H, 6, W or more], W, first guess float32 [H + 2, 3, W + 2], white balance of R and B (G is 1),
+    trust in their samples (variance of a green sample over theirs, balanced), frames that the guess is worth -> the
+    guess corrected, as FinishRgb.
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
     blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken
     out."""
 
     sums = hl.InputBuffer(hl.Float(16), 3)
+    width = hl.InputScalar(hl.Int(32))
     first = hl.InputBuffer(hl.Float(32), 3)
     wb_red = hl.InputScalar(hl.Float(32))
     wb_blue = hl.InputScalar(hl.Float(32))
@@ -307,7 +322,7 @@ class FinishMosaic:
 
     def generate(self):
         g = self
-        w, h = g.sums.dim(0).extent(), g.sums.dim(2).extent()
+        w, h = g.width, g.sums.dim(2).extent()
         bounds = [(hl.i32(0), w), (hl.Expr(), hl.Expr()), (hl.i32(0), h)]
         near, sums = hl.BoundaryConditions.mirror_image(g.sums, bounds), hl.Func("sums")
         sums[x, c, y] = hl.f32(near[x, c, y])

@@ -205,8 +205,8 @@ def merge_gather_rgb(
     for sy, sx, k, expected in _landed((height, width), trust, flow, top, first, falloff, weight):
         sample = np.moveaxis(_samples(rgb.reshape(-1, 3), sy, sx, width), 2, 0)
         k = np.where(sample.max(0) < clip, k, 0)
-        total[:, :3] += np.moveaxis(k * (sample - expected), 0, 1)
-        total[:, 3] += k
+        total[:, :3, :width] += np.moveaxis(k * (sample - expected), 0, 1)
+        total[:, 3, :width] += k
     out[:] = total
 
 
@@ -250,13 +250,13 @@ def _corrected(first: Floats, added: Floats, out: Floats) -> None:
 
 
 def merge_finish_mosaic(
-    sums: Floats, first: Floats, wb_red: float, wb_blue: float, trust_red: float, trust_blue: float, worth: float,
-    out: Floats,
+    sums: Floats, width: int, first: Floats, wb_red: float, wb_blue: float, trust_red: float, trust_blue: float,
+    worth: float, out: Floats,
 ) -> None:  # fmt: skip
     """First guess plus what the frames add to it: to differences of colour by sums blurred over 0.8 px, to luminance
-    by all samples of all colours, each freed of its difference of colour and weighted by its noise. [H, 6, W] to [H, 3,
-    W + 2]."""
-    exact = np.moveaxis(sums.astype(np.float64), 1, 0)
+    by all samples of all colours, each freed of its difference of colour and weighted by its noise. [H, 6, `width` or
+    more] to [H, 3, width + 2]."""
+    exact = np.moveaxis(sums[:, :, :width].astype(np.float64), 1, 0)
     h, w = exact.shape[1:]
     padded = np.pad(exact, ((0, 0), (2, 2), (2, 2)), "symmetric")
     rows = sum(k * padded[:, i : i + h] for i, k in enumerate(BLUR))

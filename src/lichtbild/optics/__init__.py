@@ -1,0 +1,1 @@
+"""A lens: prescription or calibration -> distortion, lateral colour, shading, point-spread field."""
