@@ -128,8 +128,8 @@ def negative(
     for k in others:
         name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
-        told = told_by_gyro(plan.burst.sources[plan.reference].info, frame.info, guide.mosaic_shape)
-        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion, told)
+        turned = told_by_gyro(plan.burst.sources[plan.reference].info, frame.info, guide.mosaic_shape)
+        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion, turned)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
