@@ -11,7 +11,7 @@ from lichtbild.core import Burst, Frame, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
 from lichtbild.output.explain import ExplainFolder
-from lichtbild.output.photo import Photo, bayer_negative
+from lichtbild.output.photo import Photo
 from lichtbild.pipelines import photo
 from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
 from lichtbild.stages.reduce import ReduceParams
@@ -96,7 +96,8 @@ def merge(
     progress: Progress = silent,
     explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Frame:
-    """The merged negative: CAMERA_RGB ("linear") or a mosaic ("bayer"), with the noise it really has.
+    """The merged negative: CAMERA_RGB ("linear") or a mosaic of the camera's filter array ("bayer"), with the noise it
+    really has. The mosaic is held to the reference's own samples (stage `wiener`).
 
     `params`, `progress` and `explain` as in `develop`.
     """
@@ -104,9 +105,9 @@ def merge(
         raise UsageError(f"{kind!r} is no kind of negative", hint="linear or bayer")
     burst = burst if isinstance(burst, Burst) else read(burst)
     observer = _observer(explain)
-    frame = photo.negative(burst, _params(params), progress, explain=observer).linear()
+    made = photo.negative(burst, _params(params), progress, explain=observer)
     _finished(observer)
-    return bayer_negative(frame) if kind == "bayer" else frame
+    return made.mosaic() if kind == "bayer" else made.linear()
 
 
 def save_negative(frame: Frame, path: str | Path, *, force: bool = False) -> None:
@@ -138,7 +139,7 @@ def _developed(
     observer = _observer(explain)
     display, negative = photo.develop(burst, params, progress, space=space, bits=bits, explain=observer)
     _finished(observer)
-    return Photo(display, negative.linear, _report(burst, negative.report))
+    return Photo(display, negative.linear, _report(burst, negative.report), negative.mosaic)
 
 
 def _preview(frame: Frame) -> Any:
