@@ -20,6 +20,7 @@ from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
+from lichtbild.stages.align.turned import told_by_gyro
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -142,7 +143,8 @@ def negative(
     for k in others:
         name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
-        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
+        turned = told_by_gyro(plan.burst.sources[plan.reference].info, frame.info, guide.mosaic_shape)
+        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion, turned)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
