@@ -19,8 +19,9 @@ from lichtbild.stages.reduce import ReduceParams
 __all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "preview", "read", "save_negative"]
 
 
-def read(what: str | Path | Sequence[str | Path]) -> Burst:
-    """The one burst in a folder, a list of files, or a file. See `lichtbild.capture.read`.
+def read(what: str | Path | Sequence[str | Path], gyro: str | Path | None = None) -> Burst:
+    """The one burst in a folder, a list of files, or a file, and the gyroscope's log that is named or lies beside it.
+    See `lichtbild.capture.read`.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def read(what: str | Path | Sequence[str | Path]) -> Burst:
     """
     from lichtbild import capture
 
-    burst: Burst = capture.read(what)
+    burst: Burst = capture.read(what, gyro)
     return burst
 
 

@@ -20,6 +20,7 @@ from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
+from lichtbild.stages.align.turned import told_by_gyro
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -142,7 +143,8 @@ def negative(
     for k in others:
         name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
-        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
+        turned = told_by_gyro(plan.burst.sources[plan.reference].info, frame.info, guide.mosaic_shape)
+        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion, turned)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
@@ -210,8 +212,8 @@ def _left_out(motions: dict[str, dict[str, float | str]]) -> list[str]:
 def source_of(made: Negative) -> Source:
     """The negative, whose rows are wanted denoised or, of quality best, reconstructed."""
     denoising = _suited(made.params.denoise, made.frame)
-    parts = made.frame, made.white_balance, made.params.demosaic, denoising
-    return Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+    merged = Source(made.frame, made.white_balance, made.params.demosaic, denoising)
+    return merged if made.burst is None else best.JointSource(made.burst, merged)
 
 
 def develop(
@@ -227,8 +229,7 @@ def develop(
     made = negative(burst, params, progress, explain=explain)
     source = source_of(made)
     if explain:
-        merged = source_of(dataclasses.replace(made, burst=None))
-        explain_denoising(merged, made.frame.info.orientation, explain)
+        explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 
