@@ -154,7 +154,7 @@ def _finest(reference: Pyramid, other: Pyramid, begun: Hand, coarse: F64) -> tup
     tiles = all_tiles(reference.shape(0))
     # The strongest tiles take most of the way.
     chosen = strong_tiles(reference, 0)
-    base, moved, hand = basis_of(begun, chosen, 0), np.zeros(field.N_TERMS), begun
+    base, moved, hand = basis_of(reference, chosen, 0), np.zeros(field.N_TERMS), begun
     for _ in range(3):
         hand, fit, _ = step(reference, other, 0, hand, chosen, base, 2, field.N_TERMS)
         moved += fit.delta
@@ -165,7 +165,7 @@ def _finest(reference: Pyramid, other: Pyramid, begun: Hand, coarse: F64) -> tup
         hand, covariance = sharpened(reference, other, begun.stepped(way), covariance, 2 * SYSTEMATIC_PX)
         return hand, covariance, normal_equations(reference, other, 0, tiles, in_level(hand, tiles, 0))
     # The sums stay good for a step of a few hundredths of a pixel.
-    hand, fit, sums = step(reference, other, 0, hand, tiles, basis_of(begun, tiles, 0), 2, field.N_TERMS)
+    hand, fit, sums = step(reference, other, 0, hand, tiles, basis_of(reference, tiles, 0), 2, field.N_TERMS)
     way, covariance = field.weighed(moved + fit.delta, fit.covariance, coarse, 4 * SYSTEMATIC_PX)
     return begun.stepped(way), covariance, sums
 
@@ -177,11 +177,8 @@ def _judged(
     grid = tile_grid(reference.shape(0))
     tiles = all_tiles(reference.shape(0))
     hand, covariance, sums = _finest(reference, other, hand, coarse)
-    base = basis_of(hand, tiles, 0)
     hand_px = hand.at(field.tile_centres(tiles, TILE_PX))[:, :2].reshape(*grid, 2).astype(np.float32)
-    base *= 2
-    variance = np.einsum("nik,kl,nil->n", base, covariance, base, optimize=True)
-    sigma = np.sqrt(variance).astype(np.float32)
+    sigma = 2 * field.sigma(basis_of(reference, tiles, 0), covariance)
     own = sigma.copy()
     mismatch, allowed = field.tile_mismatch(sums)
     doubt = mismatch / allowed
