@@ -234,7 +234,7 @@ def sigma(base: F64, covariance: F64) -> F32:
     used = np.diag(covariance) > 0
     down, across = (base[:, axis][:, used] for axis in (0, 1))
     inner = covariance[np.ix_(used, used)]
-    return np.sqrt(((down @ inner) * down + (across @ inner) * across).sum(1)).astype(np.float32)
+    return np.asarray(np.sqrt(((down @ inner) * down + (across @ inner) * across).sum(1)), np.float32)
 
 
 def rms_px(covariance: F64, shape_px: tuple[int, int]) -> float:

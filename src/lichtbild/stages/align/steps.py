@@ -42,7 +42,7 @@ def step(
 
 
 def basis_of(reference: Pyramid, tiles: npt.NDArray[np.integer], level: int) -> F64:
-    """Displacement of a level's tiles for each coefficient, px of the level; `tiles` are all or the strongest of it, and
+    """Displacement of a level's tiles for each coefficient, px of the level; `tiles` are all or the strongest of it,
     looked at once a burst."""
     key = f"basis of {len(tiles)}", level
     if key not in reference.kept:
