@@ -19,6 +19,8 @@ MARGIN = 64
 # Noise counts for more than it is: at 1, a quarter of still, flat blocks would lose some trust to the worst of their
 # nine neighbours (n_effective 9.2 of 10, -0.1 to -0.2 dB on k800 and k3200), for nothing gained where things move.
 BENEFIT = 1.4
+# Variances that a sample's difference from the first guess may have, squared, where something moves: four deviations.
+SAMPLE_LIMIT = 16.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Guide:
 
 
 def guide_of(reference: Frame, first: F32, strictness: float) -> Guide:
-    """The guide of a reference and its first guess, rows of planes float32 [H + 2, 3, W + 2]."""
+    """The guide of a reference and its first guess, rows of planes float32 [H + 4, 3, W + 4]."""
     mean = _means(reference)[MARGIN:-MARGIN].reshape(3, reference.shape[0] // 2, reference.shape[1] // 2)
     texture = memory.empty(mean.shape)
     call("merge_texture", first, texture)
@@ -64,6 +66,28 @@ def trust_of(guide: Guide, frame: Frame, motion: Motion, shape: tuple[int, ...])
     trust = memory.empty((2, *shape), np.uint8)
     call("merge_trust", agreement, trust)
     return trust
+
+
+def explained_of(reference: Frame, first: F32) -> tuple[F32, F32, F32]:
+    """What may stand between a sample and the first guess: variance of what the guess lost of the reference at 2 x 2
+    blocks, float32 [H / 2, W / 2]; alpha, then beta of R, G, B [6]; spatial gain of tiles [th, tw]."""
+    lost = memory.empty((reference.shape[0] // 2, reference.shape[1] // 2))
+    noise = np.concatenate(
+        [np.resize(np.asarray(n, np.float32), 3) for n in (reference.noise.alpha, reference.noise.beta)]
+    )
+    gain = np.ascontiguousarray(tile_gain(reference, tile_grid(lost.shape), TILE_PX).mean(-1), np.float32)
+    call("merge_lost", reference.pixels, *red_of(reference), first, noise, gain, lost)
+    return lost, noise, gain
+
+
+def doubted(motion: Motion, shape: tuple[int, ...]) -> U8 | None:
+    """255 at 2 x 2 blocks of tiles that doubt the hand's motion, uint8 of `shape`; None if none does."""
+    is_doubted = _tolerated_texture(motion.doubt)[..., 0] < 0.5
+    if not is_doubted.any():
+        return None
+    tile = TILE_PX // 2
+    tiles = np.pad(np.where(is_doubted, np.uint8(255), np.uint8(0)), ((0, 1), (0, 1)), "edge")
+    return np.ascontiguousarray(tiles.repeat(tile, 0).repeat(tile, 1)[: shape[0], : shape[1]])
 
 
 def _left_by_a_mean(correlation_px: float) -> float:
