@@ -40,6 +40,8 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 # Part of the textured tiles that must agree with the motion of the hand to half a pixel, or the frame is refused.
 _LEAST_FIT = 0.1
+# Gradient energy over that of noise alone, from which on a tile may have a motion of its own.
+_TEXTURED = 2.5
 # Error of the hand's motion from which on luminance at full size is asked as well: a hundredth of what a merge would
 # show (0.02 px take 0.4 % of the contrast at 0.7 cycles per px), times ten frames that may err alike.
 _WANTED_PX = 0.003
@@ -183,7 +185,8 @@ def _judged(
     mismatch, allowed = field.tile_mismatch(sums)
     doubt = mismatch / allowed
     local_px, is_local = hand_px.copy(), np.zeros(len(tiles), np.bool_)
-    is_wrong = doubt > 1
+    # What shows noise alone may look like any other noise.
+    is_wrong = (doubt > 1) & (texture(reference, 0)[:, 0] > _TEXTURED * gradient_noise(0))
     if is_wrong.any() and params.local_search > 0 and reference.n_levels >= 2:
         apart: tuple[F32, npt.NDArray[np.bool_]] | None = None
         if before is not None and not before.refused and before.is_local.any():
