@@ -270,7 +270,7 @@ class Moved:
 # ------------------------------------------------------------------------------------------------------ the pictures
 
 
-# Sixteen pixels to the point a quarter of a pixel before the ninth: eight by least squares up to 0.46 cycles a pixel, and
+# Sixteen pixels to the point a quarter of a pixel before the ninth: eight by least squares up to 0.46 cycles a px, and
 # what pixels then see of the points wrongly taken off, so that they see the very picture that the points came from.
 QUARTER = [
     -0.0019, 0.0044, -0.0065, 0.0121, -0.0356, 0.0878, -0.1450, 0.2551,
