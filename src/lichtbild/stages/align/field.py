@@ -31,11 +31,14 @@ class Hand:
         float64 [2], (dy, dx) at the distance 1 above or below the centre, same unit.
     shape
         Of the mosaic, px.
+    expected
+        float64 [10], coefficients of `basis` beyond a similarity that a gyroscope told, px; none of its own: nothing.
     """
 
     matrix: F64
     bend: F64
     shape: tuple[int, int]
+    expected: F64 = dataclasses.field(default_factory=lambda: np.zeros(N_TERMS))
 
     @classmethod
     def at_rest(cls, shape: tuple[int, int]) -> Hand:
@@ -61,12 +64,18 @@ class Hand:
         matrix = self.matrix @ step
         return dataclasses.replace(self, matrix=matrix / matrix[2, 2], bend=self.bend + d[8:])
 
+    def beside(self, other: Hand) -> Hand:
+        """What this motion does after another one was undone."""
+        matrix = self.matrix @ np.linalg.inv(other.matrix)
+        return Hand(matrix / matrix[2, 2], self.bend - other.bend, self.shape)
+
     def beyond_similarity(self) -> F64:
-        """The coefficients [10] of `basis`, px, of which a shift, roll and scale have none: the later six."""
+        """The coefficients [10] of `basis`, px, beside those expected, of which a shift, roll and scale have none: the
+        later six."""
         m, out = self.matrix, np.zeros(N_TERMS)
         out[4], out[5] = (m[1, 1] - m[0, 0]) / 2, (m[0, 1] + m[1, 0]) / 2
         out[6], out[7], out[8:] = -m[2, 1], -m[2, 0], self.bend
-        return out * (max(self.shape) / 2)
+        return out * (max(self.shape) / 2) - self.expected
 
     def is_plausible(self, max_shift: float, max_turn_deg: float) -> bool:
         """Whether a hand may have done this between two frames: no further than looked for, and nothing stretched."""
@@ -181,21 +190,21 @@ def robust_step(
     weight = part / (1 + (excess / width) ** 2) ** 2
     n_known = int(known.sum())
     k = min(most_terms, N_TERMS if n_known >= 40 else 6 if n_known >= 16 else 4)
-    a = np.empty((len(s), 2, 2))
-    a[:, 0, 0], a[:, 0, 1], a[:, 1, 0], a[:, 1, 1] = s[:, 0], s[:, 1], s[:, 1], s[:, 2]
     # Noise's own gradients take part in the energy, but pull nowhere: the energy is cut down by their part.
-    a *= (weight * part)[:, None, None]
-    base = base[:, :, :k]
-    ab = np.matmul(a, base)
-    normal = np.einsum("nik,nil->kl", base, ab, optimize=True)
-    pull = np.einsum("nik,ni->nk", base, s[:, 3:5] * weight[:, None])
+    yy, yx, xx = (s[:, :3] * (weight * part)[:, None]).T[..., None]
+    pull_y, pull_x = (s[:, 3:5] * weight[:, None]).T
+    # Products of n small matrices, as few large ones.
+    base_y, base_x = (np.ascontiguousarray(base[:, axis, :k]) for axis in (0, 1))
+    know_y, know_x = yy * base_y + yx * base_x, yx * base_y + xx * base_x
+    normal = base_y.T @ know_y + base_x.T @ know_x
+    pull = base_y.T @ pull_y + base_x.T @ pull_x
     ridge = np.eye(k) * (1e-9 * np.trace(normal) + 1e-9)
     inverse = np.linalg.inv(normal + ridge)
-    full = inverse @ pull.sum(0)
+    full = inverse @ pull
     # The sandwich estimate: what the tiles leave unexplained tells how far the step can be trusted.
-    left = pull - np.einsum("nik,nil,l->nk", base, ab, full, optimize=True)
+    left = base_y * (pull_y - know_y @ full)[:, None] + base_x * (pull_x - know_x @ full)[:, None]
     scatter = left.T @ left
-    shared = _SHARED_PX**2 * np.einsum("nik,nil->kl", ab, ab, optimize=True)
+    shared = _SHARED_PX**2 * (know_y.T @ know_y + know_x.T @ know_x)
     covariance = inverse @ (scatter + shared) @ inverse + inverse
     total = full + present[:k]
     used = next(n for n in GROUPS if n == k or (n < k and _is_nothing(total[n:], covariance[n:, n:])))
@@ -203,25 +212,36 @@ def robust_step(
     # Terms that are not used go back to nothing; the others make up for them.
     delta[used:] = -present[used:]
     inverse = np.linalg.inv((normal + ridge)[:used, :used])
-    delta[:used] = inverse @ (pull[:, :used].sum(0) - normal[:used, used:] @ delta[used:k])
+    delta[:used] = inverse @ (pull[:used] - normal[:used, used:] @ delta[used:k])
     # Few tiles scatter little by chance: what their noise alone explains is added.
     spread[:used, :used] = inverse @ scatter[:used, :used] @ inverse + inverse
     return Fit(delta, spread, disagreement)
 
 
-def expected_spread(shape: tuple[int, int]) -> F64:
+def expected_spread(shape: tuple[int, int], is_told: bool = False) -> F64:
     """Covariance [10, 10] of a hand's motion about a guess, before anything is seen: what holds a picture that shows
-    nothing in its place."""
+    nothing in its place. A gyroscope misses the shift of the hand, and some milliseconds."""
     half, degree = max(shape) / 2, np.deg2rad(1.0)
     spread = np.array([0.2, 0.2, 3 * degree, 0.015, *[0.01] * 6]) * half
+    if is_told:
+        spread = np.array([0.01, 0.01, 0.2 * degree, 0.002, *[0.001] * 6]) * half
     return np.asarray(np.diag(spread**2), np.float64)
+
+
+def sigma(base: F64, covariance: F64) -> F32:
+    """Standard deviation [n] of the length of the displacement of tiles, of `base` [n, 2, 10], for coefficients of this
+    covariance."""
+    used = np.diag(covariance) > 0
+    down, across = (base[:, axis][:, used] for axis in (0, 1))
+    inner = covariance[np.ix_(used, used)]
+    return np.asarray(np.sqrt(((down @ inner) * down + (across @ inner) * across).sum(1)), np.float32)
 
 
 def rms_px(covariance: F64, shape_px: tuple[int, int]) -> float:
     """Root mean square length of the displacement's error over a picture, px, for coefficients of this covariance."""
     places = (np.argwhere(np.ones((7, 7))) + 0.5) / 7 * np.array(shape_px)
     base = basis(places, shape_px)
-    return float(np.sqrt(np.einsum("nik,kl,nil->n", base, covariance, base).mean()))
+    return float(np.sqrt(np.square(sigma(base, covariance)).mean()))
 
 
 def weighed(moved: F64, fine: F64, coarse: F64, floor_px: float) -> tuple[F64, F64]:
