@@ -214,8 +214,8 @@ def _left_out(motions: dict[str, dict[str, float | str]]) -> list[str]:
 def source_of(made: Negative) -> Source:
     """The negative, whose rows are wanted denoised or, of quality best, reconstructed."""
     denoising = _suited(made.params.denoise, made.frame)
-    parts = made.frame, made.white_balance, made.params.demosaic, denoising
-    return Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+    merged = Source(made.frame, made.white_balance, made.params.demosaic, denoising)
+    return merged if made.burst is None else best.JointSource(made.burst, merged)
 
 
 def develop(
@@ -231,8 +231,7 @@ def develop(
     made = negative(burst, params, progress, explain=explain)
     source = source_of(made)
     if explain:
-        merged = source_of(dataclasses.replace(made, burst=None))
-        explain_denoising(merged, made.frame.info.orientation, explain)
+        explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 
