@@ -59,6 +59,7 @@ class Source:
         height = self.frame.shape[0]
         for start in range(0, height, BAND_PX):
             yield self.denoised(start, min(start + BAND_PX, height))
+        self._held = None
 
     def _camera(self, first: int, last: int) -> Frame:
         """Rows as CAMERA_RGB; those that the band before had are not demosaiced again."""

@@ -182,15 +182,17 @@ def robust_step(
     a *= (weight * part)[:, None, None]
     base = base[:, :, :k]
     ab = np.matmul(a, base)
-    normal = np.einsum("nik,nil->kl", base, ab, optimize=True)
-    pull = np.einsum("nik,ni->nk", base, s[:, 3:5] * weight[:, None])
+    rows, ab_rows = base.reshape(-1, k), ab.reshape(-1, k)  # both components of all tiles
+    normal = rows.T @ ab_rows
+    forces = s[:, 3:5] * weight[:, None]
+    pull = (base * forces[:, :, None]).sum(1)
     ridge = np.eye(k) * (1e-9 * np.trace(normal) + 1e-9)
     inverse = np.linalg.inv(normal + ridge)
     full = inverse @ pull.sum(0)
     # The sandwich estimate: what the tiles leave unexplained tells how far the step can be trusted.
-    left = pull - np.einsum("nik,nil,l->nk", base, ab, full, optimize=True)
+    left = (base * (forces - ab @ full)[:, :, None]).sum(1)
     scatter = left.T @ left
-    shared = _SHARED_PX**2 * np.einsum("nik,nil->kl", ab, ab, optimize=True)
+    shared = _SHARED_PX**2 * (ab_rows.T @ ab_rows)
     covariance = inverse @ (scatter + shared) @ inverse + inverse
     total = full + present[:k]
     used = next(n for n in GROUPS if n == k or (n < k and _is_nothing(total[n:], covariance[n:, n:])))
