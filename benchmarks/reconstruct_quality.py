@@ -3,8 +3,8 @@
 Prints Markdown. The sets of `burst_sets.py` go through the product (default: merge and denoising; best: joint
 reconstruction) up to linear camera RGB, before lens, tone and sharpening, and are compared with the truth as in
 `burst_quality.py`. 2x is compared with the lens's image at points half a pixel apart. "enlarged" is the default's
-picture, enlarged by a cubic spline. "worst block" is the block of 32 px that won least against the product's own single frame,
-developed the same way but for the denoising. After the slash: the boxes around moving things.
+picture, enlarged by a cubic spline. "worst block" is the block of 32 px that won least against the product's own
+single frame, developed the same way but for the denoising. After the slash: the boxes around moving things.
 
 Sharpness: a slanted edge at ISO 400, ten frames; frequency in cycles per raw pixel where contrast has fallen to a half,
 and how far the edge's profile shoots over. "the lens alone" is the truth of 2x in the same measurement.

@@ -167,6 +167,39 @@ def kernel_table(one: dict[str, Any], two: dict[str, Any], bandwidth: float) -> 
     return rows
 
 
+PREVIEW = """
+import dataclasses, json, sys, time
+from lichtbild import api
+from lichtbild.core import FrameSource
+
+burst = api.read(sys.argv[2:])
+decoded = [source.read() for source in burst.sources]
+sources = tuple(FrameSource(s.info, lambda p=p: p) for s, p in zip(burst.sources, decoded))
+burst = dataclasses.replace(burst, sources=sources)
+runs = []
+for _ in range(int(sys.argv[1])):
+    wall, cpu = time.perf_counter(), time.process_time()
+    photo = api.preview(burst)
+    runs.append((time.perf_counter() - wall, time.process_time() - cpu))
+print(json.dumps({"wall_s": min(w for w, _ in runs), "cpu_s": min(c for _, c in runs), "shape": photo.pixels.shape}))
+"""
+
+
+def preview_rows(files: Sequence[Path], folder: Path, n_runs: int) -> list[str]:
+    """The preview of a burst: of decoded frames, and as the command from files to JPEG."""
+    command = [sys.executable, "-c", PREVIEW, str(2 * n_runs), *map(str, files)]
+    facts = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    height, width, _ = facts["shape"]
+    verb = develop(files, folder / "preview.jpg")
+    verb[verb.index("develop")] = "preview"
+    whole = best(verb, n_runs)
+    return [
+        f"| preview {width} x {height}, {len(files)} decoded frames | {facts['cpu_s']:.2f} | {facts['wall_s']:.2f} | "
+        "| 0.5 s wall |",
+        f"| the same, files to JPEG | {whole.cpu_s:.2f} | {whole.wall_s:.2f} | {whole.peak_mib * MIB / 1e6:.0f} | |",
+    ]
+
+
 def bandwidth() -> float:
     """Bytes a second that a plain copy moves (read + written), best of several."""
     import numpy as np
@@ -272,6 +305,7 @@ def report(n_frames: int, n_runs: int) -> list[str]:
         merging = one["merging"] - one["reading"]
         lines.append(f"| of these: align + merge | {merging:.2f} | | | {ALIGN_MERGE_BOUND_S:.1f} CPU s |")
         lines.append(f"| of these: reading, light, hot pixels | {one['reading']:.2f} | | | |")
+        lines += preview_rows(files, folder, n_runs)
         lines += of_peers(files[0])
         lines += ["", "| start | ms | bound |", "|---|--:|---|"]
         for statement in ("import lichtbild", "import lichtbild.core", "import lichtbild.api"):

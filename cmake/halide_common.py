@@ -68,8 +68,24 @@ def off_centre(position: hl.Expr, tile: int) -> hl.Expr:
     return hl.abs((hl.f32(position % tile) + hl.f32(0.5)) / tile - hl.f32(0.5))
 
 
+def spline_pixels(coefficients: hl.Func, border: int) -> hl.Func:
+    """Func (x, c, y) of the pixels that cubic B-splines make of `coefficients` (x, c, y), which begin `border` rows and
+    columns before them."""
+    x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
+    tall, pixels = hl.Func("tall_spline"), hl.Func("spline")
+    side, middle = hl.f32(1 / 6), hl.f32(2 / 3)
+    at = [coefficients[x, c, y + border + k] for k in (-1, 0, 1)]
+    tall[x, c, y] = side * (at[0] + at[2]) + middle * at[1]
+    at = [tall[x + border + k, c, y] for k in (-1, 0, 1)]
+    pixels[x, c, y] = side * (at[0] + at[2]) + middle * at[1]
+    return pixels
+
+
+def held(index: hl.Expr, last: hl.Expr) -> hl.Expr:
+    """An index held inside an array, which Halide may rely on."""
+    return hl.unsafe_promise_clamped(hl.clamp(index, 0, last), hl.i32(0), last)
+
+
 def padded_load(flat: hl.Func, start: hl.Expr, lane: hl.Expr, length: hl.Expr) -> hl.Expr:
     """flat[start + lane] for lanes 0 to 15 of one vector; `start` is held inside the array, whatever it was."""
-    last = length - 16
-    held = hl.unsafe_promise_clamped(hl.clamp(start, hl.i32(0), last), hl.i32(0), last)
-    return flat[held + lane]
+    return flat[held(start, length - 16) + lane]

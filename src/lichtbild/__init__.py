@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_API = ("develop", "inspect", "merge", "read")
+_API = ("develop", "inspect", "merge", "preview", "read")
 _ROOMS = ("capture", "core", "output", "simulate", "stages")
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "inspect",
     "merge",
     "output",
+    "preview",
     "read",
     "simulate",
     "stages",
@@ -45,7 +46,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lichtbild import capture, core, output, simulate, stages
-    from lichtbild.api import develop, inspect, merge, read
+    from lichtbild.api import develop, inspect, merge, preview, read
     from lichtbild.core import (
         Burst,
         Camera,

@@ -118,6 +118,16 @@ def test_merge_writes_both_kinds_of_negative(burst: Path, tmp_path: Path) -> Non
             assert photometric in {page.photometric for page in pages}
 
 
+def test_a_preview_is_a_smaller_picture(burst: Path, tmp_path: Path) -> None:
+    done = run("preview", burst, "-o", "small.jpg", "--megapixels", "0.05", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "small.jpg") as picture:
+        assert 0.03e6 < picture.size[0] * picture.size[1] < 0.06e6
+        assert np.asarray(picture).std() > 10
+    for wrong in (("--megapixels", "0"), ("-o", "small.dng"), ("--jpeg-quality", "101")):
+        assert run("preview", burst, *wrong, cwd=tmp_path).returncode == 2
+
+
 def test_frames_that_were_not_used_are_told(here: Here, tmp_path: Path) -> None:
     for k in range(2):
         values = np.random.default_rng(k).integers(20, 200, (20, 24, 3)).astype(np.uint8)

@@ -10,7 +10,7 @@ import pytest
 from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel
 from lichtbild.core.errors import LichtbildError
 from lichtbild.stages.align import Motion
-from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
+from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams, stream
 from lichtbild.stages.reconstruct.shrink import spectrum
 
 SHAPE = (96, 128)
@@ -135,12 +135,18 @@ def test_noise_in_coefficients_is_as_computed():
     seen = []
     apply = "lichtbild.stages.reconstruct.shrink.Shrinkage.apply"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(apply, lambda self, moved, pilot, out, **_: (seen.append(moved.copy()), np.copyto(out, pilot)))
+        patch.setattr(
+            apply,
+            lambda self, moved, pilot, cells, above, out, **_: (
+                seen.append(moved[above : above + len(out)].copy()),
+                np.copyto(out, pilot[above : above + len(out)]),
+            ),
+        )
         joint.params = dataclasses.replace(joint.params, steps=1)
         joint.picture(start(np.full(shape, 0.5), noise, float(n)))
     transform = spectrum.basis()[:16]
     for channel, share in enumerate((1 / 16, 1 / 8, 1 / 16)):
-        error = seen[0][channel, 32:-32, 32:-32] - 0.5
+        error = np.concatenate(seen)[32:-32, channel, 32:-32] - 0.5
         blocks = error.reshape(28, 16, 28, 16).transpose(0, 2, 1, 3)
         found = ((transform @ blocks @ transform.T) ** 2).mean((0, 1))
         expected = spectrum.variance() * (WHITE[channel] * sigma) ** 2 / (n * share)
@@ -148,18 +154,26 @@ def test_noise_in_coefficients_is_as_computed():
         assert found[:3, :3].mean() == pytest.approx(expected[:3, :3].mean(), rel=0.35)
 
 
-def test_bands_join_without_a_seam():
+def test_bands_join_without_a_seam(monkeypatch):
     rng = np.random.default_rng(5)
     shape = (320, 64)
     light = Waves((0.31, 0.07), (0.02, 0.0))
     joint = burst(light, NOISY, 6, rng, shape, ReconstructParams(steps=2))
     whole_start = start(light(*places(1, shape), 1.0), NOISY, 6.0)
-    whole = joint._fine(whole_start, 0)
-    parts = joint.picture(whole_start, scale=2).pixels
-    balanced = np.moveaxis(whole, 0, 2) / np.float32(WHITE)
-    np.testing.assert_allclose(parts, balanced, atol=2e-6)
-    band = joint.picture(whole_start.rows(64, 320), 64, (64, 128), 2).pixels
-    np.testing.assert_allclose(band, balanced[256:384], atol=2e-6)
+    monkeypatch.setattr(stream, "CHUNK_PX", 1024)
+    monkeypatch.setattr(stream, "START_PX", 1024)
+    whole = [joint.picture(whole_start, scale).pixels for scale in (1, 2)]
+    monkeypatch.setattr(stream, "CHUNK_PX", 16)
+    monkeypatch.setattr(stream, "START_PX", 48)
+    parts = [joint.picture(whole_start, scale).pixels for scale in (1, 2)]
+    for each, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(each, other, atol=2e-6)
+    # From within, and in uneven bands.
+    lead = stream.Stream.lead(2)
+    made, out = joint.stream(whole_start.rows, 64), np.full((256, 64, 3), np.nan, np.float32)
+    for first, last in ((64, 137), (137, 138), (138, 320)):
+        made.rows(first, last, 1, out[first - 64 : last - 64])
+    np.testing.assert_allclose(out[lead:], whole[0][64 + lead :], atol=2e-6)
 
 
 def test_frames_without_trust_change_nothing():
@@ -182,7 +196,7 @@ def test_what_cannot_be_is_refused():
         joint.add(
             mosaic(Waves(), (0, 0), NOISY, rng), shifted((0, 0)), np.zeros((2, *(s // 2 for s in SHAPE)), np.uint8), 1.0
         )
-    with pytest.raises(LichtbildError, match="no band"):
+    with pytest.raises(LichtbildError, match="for a burst of"):
         joint.picture(start(np.zeros((96, 96)), NOISY, 1.0))
     with pytest.raises(LichtbildError, match="MOSAIC"):
         Reconstruction(start(np.zeros(SHAPE), NOISY, 1.0), WHITE, 2, ReconstructParams())

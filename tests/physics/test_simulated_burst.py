@@ -9,7 +9,7 @@ from lichtbild.core import Cfa, UsageError
 from lichtbild.core.camera import RED
 from lichtbild.core.colour_space import D50_XY, bradford, xy_to_xyz
 from lichtbild.core.frame import cfa_plane_index
-from lichtbild.simulate import Hand, Lens, Mover, Scene, Sensor, Simulation, VirtualCamera, reference, simulate
+from lichtbild.simulate import Hand, Lens, Mover, Scene, Sensor, Simulation, VirtualCamera, expose, reference, simulate
 from lichtbild.simulate.lens import lens_frame
 from lichtbild.simulate.scene import samples_for
 
@@ -32,7 +32,7 @@ def random_scene(shape: tuple[int, int], margin: int = 24, oversampling: float =
 def test_photon_transfer_gives_the_noise_profile(iso: float) -> None:
     sensor = Sensor(bits=14, black=4096)
     light = ramp((600, 800), 0.0, 0.6)
-    frames = [sensor.expose(light, iso, seed).astype(np.float64) for seed in (11, 12)]
+    frames = [expose(sensor, light, iso, seed).astype(np.float64) for seed in (11, 12)]
     scale = sensor.white - sensor.black
     # Columns are equal light; the difference of two frames holds noise alone.
     signal = (np.mean(frames, 0).mean(0) - sensor.black) / scale
@@ -41,7 +41,7 @@ def test_photon_transfer_gives_the_noise_profile(iso: float) -> None:
     alpha, beta = np.polyfit(signal[inner], variance[inner], 1, w=1 / variance[inner])
     truth = sensor.noise(iso)
     assert alpha == pytest.approx(truth.alpha[0], rel=0.03)
-    dark = sensor.expose(np.zeros((500, 500), np.float32), iso, 3).astype(np.float64)
+    dark = expose(sensor, np.zeros((500, 500), np.float32), iso, 3).astype(np.float64)
     assert dark.var() / scale**2 == pytest.approx(truth.beta[0] + 1 / 12 / scale**2, rel=0.03)
     assert beta == pytest.approx(truth.beta[0], rel=0.25, abs=4e-6)
 
@@ -49,7 +49,7 @@ def test_photon_transfer_gives_the_noise_profile(iso: float) -> None:
 def test_light_is_conserved() -> None:
     sensor = Sensor(bits=14, black=1024)
     light = ramp((400, 400), 0.001, 0.8)
-    mean = np.mean([sensor.expose(light, 3200, seed) for seed in range(20)], 0)
+    mean = np.mean([expose(sensor, light, 3200, seed) for seed in range(20)], 0)
     signal = (mean - sensor.black) / (sensor.white - sensor.black)
     np.testing.assert_allclose(signal.mean(0), light[0], atol=5 * np.sqrt(0.008 / 8000))
     assert signal.mean() == pytest.approx(light.mean(), rel=1e-3)
@@ -160,7 +160,7 @@ def test_gain_maps_flatten_a_flat_field() -> None:
     lens = Lens(corner_gain=(2.4, 2.0, 1.8))
     camera = VirtualCamera(Sensor(Cfa.from_name("GBRG")), lens)
     simulation = Simulation(scene, camera, n_frames=1, iso=50, shape=shape)
-    mean = np.mean([camera.sensor.expose(simulation.light(0), 50, s, simulation._gain) for s in range(60)], 0)
+    mean = np.mean([expose(camera.sensor, simulation.light(0), 50, s, simulation._gain) for s in range(60)], 0)
     linear = (mean - 64) / 959
     maps = simulation.info(0).opcodes.on_linear
     assert len(maps) == 4
@@ -236,7 +236,7 @@ def test_hot_pixels_stay_where_they_are() -> None:
     sensor = Sensor(hot_fraction=0.01, hot_scale=0.3)
     where, extra = sensor.hot_pixels((100, 120))
     assert len(where) == pytest.approx(120, abs=45)
-    frames = [sensor.expose(np.full((100, 120), 0.05, np.float32), 100, s) for s in (1, 2)]
+    frames = [expose(sensor, np.full((100, 120), 0.05, np.float32), 100, s) for s in (1, 2)]
     clear = where[extra > 0.2]
     for frame in frames:
         assert np.all(frame.ravel()[clear] > 64 + 959 * 0.2)

@@ -40,8 +40,8 @@ def test_halving(shape):
 
 
 @pytest.mark.parametrize("shape", [(16, 17), (21, 21), (33, 50), (64, 49), (70, 131)])
-@pytest.mark.parametrize("shift", [0.0, 3.7, 40.0])
-def test_sums_of_tiles(shape, shift):
+@pytest.mark.parametrize(("shift", "is_doubtful"), [(0.0, False), (0.0, True), (3.7, True), (40.0, False)])
+def test_sums_of_tiles(shape, shift, is_doubtful):
     """Whole and broken tiles in any order, flows that bend within a tile, and some that leave the picture."""
     rng = np.random.default_rng()
     frames = [rng.normal(0.3, 0.1, (shape[0], shape[1] + 40)).astype(np.float32) for _ in range(2)]
@@ -51,7 +51,8 @@ def test_sums_of_tiles(shape, shift):
     motion[:, :2] = rng.uniform(-shift, shift, (len(tiles), 2))
     motion[:, 2:] = rng.normal(0, 0.02 if shift else 0.0, (len(tiles), 4))
     noise = rng.uniform(1e-4, 1e-2, (len(tiles), 2)).astype(np.float32)
-    fast, clear = both("align_tile_normal", (*frames, tiles, motion, noise), (len(tiles), 7))
+    doubt = rng.uniform(0, 0.3, len(tiles)).astype(np.float32) * is_doubtful
+    fast, clear = both("align_tile_normal", (*frames, tiles, motion, noise, doubt), (len(tiles), 7))
     # A pixel on the very edge of what counts may fall either way in single precision.
     assert (np.abs(fast[:, 6] - clear[:, 6]) <= 1).all()
     same = fast[:, 6] == clear[:, 6]
@@ -72,7 +73,7 @@ def test_tiles_outside_the_picture_are_read_from_its_last():
     noise, motion = np.ones((2, 2), np.float32), np.full((2, 6), 0.25, np.float32)
     sums = [np.full((2, 7), np.nan, np.float32) for _ in range(2)]
     for listed, out in zip((tiles, inside), sums, strict=True):
-        native.call("align_tile_normal", frame, frame, listed, motion, noise, out)
+        native.call("align_tile_normal", frame, frame, listed, motion, noise, np.zeros(2, np.float32), out)
     np.testing.assert_array_equal(*sums)
 
 

@@ -37,7 +37,7 @@ def test_means(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_texture(shape):
-    first = np.random.default_rng().random((shape[0] + 2, 3, shape[1] + 2), np.float32)
+    first = np.random.default_rng().random((shape[0] + 4, 3, shape[1] + 4), np.float32)
     # The difference of two means of squares near 1/3.
     np.testing.assert_allclose(*both("merge_texture", (first,), (3, *half(shape))), atol=2e-6)
 
@@ -107,7 +107,7 @@ def test_trust(shape, odd):
 def gather_arguments(rng, shape, shift):
     filled, tiles = -(-shape[1] // 16) * 16, tuple(-(-n // 32) for n in shape)
     trust = rng.integers(0, 256, (-(-shape[0] // 2), filled // 2)).astype(np.uint8)
-    first = rng.random((shape[0] + 2, 3, filled + 2), np.float32)
+    first = rng.random((shape[0] + 4, 3, filled + 4), np.float32)
     return trust, smooth_flow(rng, tiles, shift), first
 
 
@@ -122,8 +122,8 @@ def test_gathering_a_mosaic(shape, shift):
         for clip in (np.inf, 0.8):
             arguments = (mosaic, shape[1], shape[0], *guide, 0.25, 0.7, clip, *phase, 0, sums)
             fast, clear = both("merge_gather_mosaic", arguments, sums.shape, np.float16)
-            # Offsets of up to 2 px weigh up to 6 in the parabolas; positions of 100 px are exact to 1e-5. Where a
-            # middle lies on a pixel but for rounding, sixteen pixels may take the next samples.
+            # Positions of 100 px are exact to 1e-5. Where the middle of a cell lies on a pixel but for rounding, its
+            # pixels may take the next samples.
             assert np.isclose(fast, clear, rtol=2e-3, atol=2e-4).mean() > 0.98
     assert np.isfinite(fast).all()
 
@@ -138,7 +138,7 @@ def test_a_band_is_gathered_as_in_the_whole():
     frame = mosaic, shape[1], shape[0]
     native.call("merge_gather_mosaic", *frame, trust, flow, first, *arguments, 0, sums, whole)
     for top, stop in ((0, 48), (48, 64), (64, 102)):
-        band = trust[top // 2 : -(-stop // 2)], flow, first[top : stop + 2]
+        band = trust[top // 2 : -(-stop // 2)], flow, first[top : stop + 4]
         native.call("merge_gather_mosaic", *frame, *band, *arguments, top, sums[top:stop], bands[top:stop])
     np.testing.assert_array_equal(whole, bands)
 
@@ -192,38 +192,64 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_rows_of_the_guess(shape):
-    rgb = np.random.default_rng().random((*shape, 3), np.float32)
-    for top, n in ((-1, shape[0] + 2), (0, shape[0]), (2, shape[0] - 1)):
-        fast, clear = both("merge_guess", (rgb, top), (n, 3, shape[1] + 2))
-        np.testing.assert_array_equal(fast, clear)
+    rgb, above = (np.random.default_rng().random((n, shape[1], 3), np.float32) for n in (shape[0], 8))
+    for top, n, is_first in ((-2, shape[0] + 4, 1), (0, shape[0], 1), (-4, shape[0] - 1, 0), (-4, shape[0] + 6, 0)):
+        fast, clear = both("merge_guess", (above, rgb, is_first, top), (n, 3, shape[1] + 4))
+        np.testing.assert_allclose(fast, clear, atol=2e-6)
+
+
+def finish_arguments(rng, shape, worth):
+    first = rng.random((shape[0] + 4, 3, shape[1] + 4), np.float32)
+    # With columns beyond the picture, as the gather leaves them.
+    sums = rng.normal(0, 0.05, (shape[0], 6, shape[1] + 5)).astype(np.float16)
+    sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1] + 5))
+    noise = np.array([2e-3, 1e-3, 1.5e-3, 1e-4, 2e-4, 3e-4], np.float32)
+    gain = rng.uniform(1, 2, [-(-n // 32) for n in shape]).astype(np.float32)
+    return sums, first, noise, gain, (1.9, 1.5, 0.4, 0.6, worth)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("worth", [0.0, 1.0, 8.0])
 def test_finishing(shape, worth):
     rng = np.random.default_rng()
-    first = rng.random((shape[0] + 2, 3, shape[1] + 2), np.float32)
-    # With columns beyond the picture, as the gather leaves them.
-    sums = rng.normal(0, 0.3, (shape[0], 6, shape[1] + 5)).astype(np.float16)
-    sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1] + 5))
-    arguments = (sums, shape[1], first, 1.9, 1.5, 0.4, 0.6, worth)
-    out = (shape[0], 3, shape[1] + 2)
-    fast, clear = both("merge_finish_mosaic", arguments, out)
-    inner = np.s_[:, :, 1:-1]  # what stands in the border is never shown
-    np.testing.assert_allclose(fast[inner], clear[inner], atol=2e-5)
+    sums, first, noise, gain, rest = finish_arguments(rng, shape, worth)
+    out = (shape[0], 3, shape[1] + 4)
+    fast, clear = both("merge_finish_mosaic", (sums, shape[1], first, 0, noise, gain, *rest), out)
+    inner = np.s_[:, :, 2:-2]  # what stands in the border is never shown
+    np.testing.assert_allclose(fast[inner], clear[inner], atol=3e-4)  # reciprocals of 12 bits
     four = np.ascontiguousarray(sums[:, :4, : shape[1]])
-    np.testing.assert_allclose(*both("merge_finish_rgb", (four, first, worth), out), atol=2e-6)
-    # In place of the guess.
-    native.call("merge_finish_mosaic", *arguments, first[1:-1])
-    np.testing.assert_array_equal(first[1:-1], fast)
+    fast, clear = both("merge_finish_rgb", (four, first, 0, worth), out)
+    np.testing.assert_allclose(fast[inner], clear[inner], atol=2e-6)
+
+
+def test_strips_are_finished_as_in_the_whole():
+    sums, first, noise, gain, rest = finish_arguments(np.random.default_rng(), (102, 50), 0.0)
+    whole, strips = (np.full((102, 3, 54), np.nan, np.float32) for _ in range(2))
+    native.call("merge_finish_mosaic", sums, 50, first, 0, noise, gain, *rest, whole)
+    for top, stop in ((0, 32), (32, 96), (96, 102)):
+        rows, tiles = first[top : stop + 4], gain[top // 32 : -(-stop // 32)]
+        native.call("merge_finish_mosaic", sums, 50, rows, top, noise, tiles, *rest, strips[top:stop])
+    # The light that noise is told from repeats at the ends of a strip.
+    assert np.isclose(whole, strips, rtol=1e-5)[:, :, 2:-2].mean() > 0.8
+    np.testing.assert_allclose(whole[:, :, 2:-2], strips[:, :, 2:-2], atol=0.1)
 
 
 def test_finishing_without_samples_is_the_guess():
-    first = np.random.default_rng().random((20, 3, 36), np.float32)
-    out = np.full((18, 3, 36), np.nan, np.float32)
+    sums, first, noise, gain, (*rest, _) = finish_arguments(np.random.default_rng(), (18, 34), 0.0)
+    sums[:] = 0
+    guess = np.moveaxis(reference._guess(first), 0, 1)
     for name, arguments in (
-        ("merge_finish_mosaic", (np.zeros((18, 6, 34), np.float16), 34, first, 1.9, 1.5, 0.4, 0.6, 0.0)),
-        ("merge_finish_rgb", (np.zeros((18, 4, 34), np.float16), first, 0.0)),
+        ("merge_finish_mosaic", (sums, 34, first, 0, noise, gain, *rest, 0.0)),
+        ("merge_finish_rgb", (np.ascontiguousarray(sums[:, :4]), first, 0, 0.0)),
     ):
+        out = np.full((18, 3, 38), np.nan, np.float32)
         native.call(name, *arguments, out)
-        np.testing.assert_array_equal(out[:, :, 1:-1], first[1:-1, :, 1:-1])
+        np.testing.assert_allclose(out[:, :, 2:-2], guess, atol=1e-6)
+
+
+def test_splines_go_through_the_pixels():
+    rgb = np.random.default_rng().random((40, 50, 3), np.float32)
+    out = np.empty((44, 3, 54), np.float32)
+    native.call("merge_guess", rgb, rgb, 1, -2, out)
+    # Beyond four pixels the filter is cut: a two-hundredth.
+    np.testing.assert_allclose(np.moveaxis(reference._guess(out), 0, 2), rgb, atol=0.02)

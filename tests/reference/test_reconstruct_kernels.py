@@ -54,13 +54,14 @@ def test_frames(shape, part):
     rng = np.random.default_rng()
     row, height = (0, shape[0]) if part == "whole" else (shape[0] // 3, -(-shape[0] // 2))
     arguments = burst_arguments(rng, shape, row, height)
-    planes = (12, height, shape[1])
+    planes = (height, 12, shape[1])
     fast, clear = both(reference, "reconstruct_count", arguments, planes)
     # Which sample is the nearest may hang on the last bit of its place.
     assert np.isclose(fast, clear, atol=1e-4).mean() > 0.998
     balance = np.array([2.0, 1.0, 1.7], np.float32)
-    fine = rng.random((3, 2 * height, 2 * shape[1]), np.float32)
-    fast, clear = both(reference, "reconstruct_residual", (*arguments, balance, fine), planes)
+    above = 0 if part == "whole" else 2
+    fine = rng.random((2 * (height + above), 3, 2 * shape[1]), np.float32)
+    fast, clear = both(reference, "reconstruct_residual", (*arguments, balance, fine, above), planes)
     assert np.isfinite(fast).all()
     assert np.isclose(fast, clear, atol=1e-4).mean() > 0.998
     assert np.abs(clear).max() > 0.1
@@ -71,19 +72,25 @@ def test_pictures(shape):
     rng = np.random.default_rng()
     h, w = shape
     balance = np.array([2.0, 1.0, 1.7], np.float32)
-    fine = rng.random((3, 2 * h, 2 * w), np.float32)
-    sums, count = rng.normal(0, 1, (12, h, w)).astype(np.float32), rng.uniform(0, 1, (12, h, w)).astype(np.float32)
-    np.testing.assert_allclose(*both(reference, "reconstruct_moved", (fine, sums, count, 0.4), fine.shape), atol=2e-6)
+    fine = rng.random((2 * h, 3, 2 * w), np.float32)
+    for above in (0, 1):
+        corners = h + above, 12, w
+        sums, count = (rng.uniform(low, 1, corners).astype(np.float32) for low in (-1, 0))
+        arguments = fine, sums, count, above, 0.4
+        np.testing.assert_allclose(*both(reference, "reconstruct_moved", arguments, fine.shape), atol=3e-6)
     rgb = rng.random((h, w, 3), np.float32)
-    np.testing.assert_allclose(*both(reference, "reconstruct_start", (rgb, balance), fine.shape), atol=2e-6)
-    for name, scale in (("reconstruct_pixels", 1), ("reconstruct_fine_pixels", 2)):
-        first = scale * (h // 3)
-        size = (scale * h - first, scale * w, 3)
-        np.testing.assert_allclose(*both(reference, name, (fine, balance, first), size), atol=1e-6)
+    for above in (0, 3):
+        size = (2 * (h - above), 3, 2 * w)
+        np.testing.assert_allclose(*both(reference, "reconstruct_start", (rgb, balance, above), size), atol=2e-6)
+        size = (h - above, w, 3)
+        np.testing.assert_allclose(*both(reference, "reconstruct_pixels", (fine, balance, above), size), atol=1e-6)
+    size = (2 * h, 2 * w, 3)
+    np.testing.assert_allclose(*both(reference, "reconstruct_points", (fine, balance), size), atol=1e-6)
 
 
+@pytest.mark.parametrize("above", [0, 8])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_shrinkage(shape):
+def test_shrinkage(shape, above):
     rng = np.random.default_rng()
     h, w = shape
     balance = np.array([2.0, 1.0, 1.7], np.float32)
@@ -91,18 +98,29 @@ def test_shrinkage(shape):
     alpha, beta = np.array([3e-3, 1e-3, 2e-3], np.float32), np.array([3e-5, 1e-5, 2e-5], np.float32)
     gain = rng.uniform(1, 2, (-(-h // 16) + 1, -(-w // 16) + 1, 3)).astype(np.float32)
     n = rng.uniform(1, 9, shape).astype(np.float32)
-    size = (3, -(-h // 4), -(-w // 4))
+    size = (-(-h // 4), 3, -(-w // 4))
     cells, clear = both(shrinking, "reconstruct_noise", (rgb, balance, alpha, beta, 0.01, gain, n, 5.0), size)
     np.testing.assert_allclose(cells, clear, rtol=2e-5)
 
-    former = (0.3 + 0.02 * rng.normal(0, 1, (3, 2 * h, 2 * w))).astype(np.float32)
-    moved = (former + rng.normal(0, 0.05, former.shape)).astype(np.float32)
-    arguments = (moved, former, balance, 0.01, cells, spectrum.variance(), spectrum.boost(), spectrum.basis(), 0.4)
-    fast, clear = both(shrinking, "reconstruct_shrink", arguments, former.shape)
+    pilot = (0.3 + 0.02 * rng.normal(0, 1, (2 * h, 3, 2 * w))).astype(np.float32)
+    moved = (pilot + rng.normal(0, 0.05, pilot.shape)).astype(np.float32)
+    arguments = (
+        moved,
+        pilot,
+        balance,
+        0.01,
+        cells,
+        spectrum.variance(),
+        spectrum.boost(),
+        spectrum.basis(),
+        0.4,
+        above,
+    )
+    fast, clear = both(shrinking, "reconstruct_shrink", arguments, (2 * h - above, 3, 2 * w))
     # The reciprocal is approximate. What is taken away is ten times as much and more.
     np.testing.assert_allclose(fast, clear, atol=6e-4)
-    assert np.abs(fast - moved).mean() > 0.003
-    # Some of what the former picture did not show is beyond doubt, most is not.
+    assert np.abs(fast - moved[above:]).mean() > 0.003
+    # Some of what the pilot did not show is beyond doubt, most is not.
     doubting = np.full_like(clear, np.nan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shrinking, "CERTAIN", 1e9)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from lichtbild.core import native
-from lichtbild.simulate import Lens, reference
+from lichtbild.core import Cfa, native
+from lichtbild.simulate import Crosstalk, Lens, Sensor, reference
 from lichtbild.simulate.lens import lens_frame
+from lichtbild.simulate.sensor import physics
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (33, 70), (130, 301)])
@@ -49,12 +50,17 @@ def test_expose(height: int, width: int, quad: int) -> None:
     rng = np.random.default_rng()
     light = (rng.random((height, width), np.float32) ** 3 * 1.3 - 0.05).astype(np.float32)
     gain = (1 + rng.random((5, 7, 4), np.float32)).astype(np.float32)
-    for alpha, beta in ((1.8e-4, 3e-6), (2e-2, 3e-4), (0.3, 1e-9)):
-        numbers = (alpha, beta, 64.0, 1023.0, quad - 1, int(rng.integers(2**32)))
+    simple = Sensor(Cfa.from_name("RGGB", quad))
+    full = Sensor(
+        simple.cfa, prnu=0.02, dsnu_e=3.0, dark_e_s=40.0, row_e=2.0, column_e=1.0, telegraph_fraction=0.1, well_e=5e3,
+        optical=Crosstalk(0.02, 0.004), electrical=Crosstalk(0.01, 0.002), read_after_dn=0.7,
+    )  # fmt: skip
+    for sensor, iso in ((simple, 100.0), (simple, 10000.0), (full, 100.0), (full, 6400.0)):
+        numbers = (physics(sensor, iso, 0.5), quad - 1, *(int(v) for v in rng.integers(0, 2**32, 2)))
         out = np.full((height, width), 65535, np.uint16)
         native.call("simulate_expose", light, gain, *numbers, out)
         wanted = reference.simulate_expose(light, gain, *numbers).astype(int)
-        # Arithmetic in 32 bits tips a count or a rounding once in a while, never more than one electron.
+        # Arithmetic in 32 bits tips a count or a rounding once in a while, never by more than an electron.
         difference = np.abs(out.astype(int) - wanted)
         assert (difference > 0).mean() < 0.02 + 4 / out.size
-        assert difference.max() <= 1 + alpha * 959
+        assert difference.max() <= 1 + sensor.gain_dn_e(iso)

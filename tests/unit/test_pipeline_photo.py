@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from lichtbild import api
 from lichtbild.core import Burst, Domain, FrameSource, Levels, NoiseModel
@@ -16,6 +17,7 @@ from lichtbild.core.corrections import Area, MapPolynomial
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
 from lichtbild.pipelines import finishing, intake
 from lichtbild.simulate import Simulation, VirtualCamera, procedural_scene, virtual_phone
+from lichtbild.stages.quad_bayer import QuadBayerParams
 
 SHAPE = (160, 208)
 
@@ -281,6 +283,93 @@ def test_frames_too_small_to_align_leave_the_reference(scene, kind, size):
     assert not alone.notes
     for negative in ("linear", "bayer"):
         assert note in api.merge(burst, negative).info.reasons
+
+
+def area_means(pixels, shape):
+    """A picture at another size: light averaged over the area of each of its pixels, encoded again."""
+    light = rgb_of_srgb(pixels / 255.0)
+    for axis, n in enumerate(shape):
+        edges = np.linspace(0, light.shape[axis], n + 1)
+        total = np.concatenate([np.zeros_like(light.take([0], axis)), np.cumsum(light, axis)], axis)
+        low = np.minimum(edges.astype(int), light.shape[axis] - 1)
+        part = (edges - low).reshape([-1 if k == axis else 1 for k in range(3)])
+        at = total.take(low, axis) * (1 - part) + total.take(low + 1, axis) * part
+        light = np.diff(at, axis=axis) / np.diff(edges).reshape([-1 if k == axis else 1 for k in range(3)])
+    return light
+
+
+def rgb_of_srgb(v):
+    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light):
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+
+
+def mean_de00(light, pixels):
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    return float(deltaE_ciede2000(rgb2lab(np.clip(encoded(light), 0, 1)), rgb2lab(pixels / 255.0)).mean())
+
+
+@pytest.mark.parametrize("quad", [1, 2])
+def test_a_preview_is_the_picture_made_smaller(quad):
+    """Through all corrections of a phone: the look is that of the whole picture, and so is what is shown where."""
+    shape = (480, 640)
+    # Detail as large as in a picture of 12 MP; half the light, so that nothing clips.
+    scene = procedural_scene((SHAPE[0], SHAPE[1]), 1.0, 16, has_movers=False)
+    light = np.maximum(scipy.ndimage.zoom(scene.rgb, (1, 8, 8), order=1), 0)[:, : 480 + 32, : 640 + 32] / 2
+    scene = dataclasses.replace(scene, rgb=np.ascontiguousarray(light, np.float32))
+    affines = np.tile(np.eye(2, 3), (4, 1, 1))
+    affines[1:, :, 2] = np.random.default_rng(20261122).uniform(-4, 4, (3, 2))
+    camera = virtual_phone("GRBG", quad)
+    burst = Simulation(scene, camera, n_frames=4, iso=400.0, shape=shape, affines=affines).burst()
+    whole, small = api.develop(burst), api.preview(burst, 0.02)
+    ratio = np.sqrt(shape[0] * shape[1] / quad**2 / 0.02e6)
+    assert small.pixels.shape[0] == pytest.approx(whole.pixels.shape[0] / ratio, abs=2)
+    assert small.report["frames_used"] > 3
+    assert small.report["exposure_ev"] == pytest.approx(whole.report["exposure_ev"], abs=0.1)
+    shrunk = area_means(whole.pixels, small.pixels.shape[:2])
+    # Leaves as small as its pixels; over four of them the look alone is left.
+    assert mean_de00(shrunk, small.pixels) < 3.5
+    light = rgb_of_srgb(small.pixels / 255.0)[:120, :164].reshape(30, 4, 41, 4, 3).mean((1, 3))
+    blocks = np.rint(255 * encoded(light))
+    assert mean_de00(shrunk[:120, :164].reshape(30, 4, 41, 4, 3).mean((1, 3)), blocks) < 2
+    # A pixel to the side is worse: nothing is displaced.
+    for rows, columns in ((0, 1), (1, 0)):
+        assert mean_de00(np.roll(shrunk, (rows, columns), (0, 1)), small.pixels) > 1.2 * mean_de00(shrunk, small.pixels)
+
+
+def test_files_of_a_preview_are_read_once(scene):
+    burst, read = burst_of(scene, 4), []
+    sources = tuple(
+        FrameSource(s.info, lambda s=s: (read.append(s.info.name), s.read_pixels())[1]) for s in burst.sources
+    )
+    photo = api.preview(dataclasses.replace(burst, sources=sources), 0.01)
+    assert sorted(read) == sorted(s.info.name for s in burst.sources)
+    assert photo.report["frames_used"] > 3
+
+
+@pytest.mark.parametrize("kind", ["monochrome", "linear"])
+def test_previews_of_frames_that_are_no_mosaic(scene, kind):
+    photo = api.preview(as_kind(burst_of(scene, 3), kind), 0.004)
+    assert 0.003e6 < photo.pixels[..., 0].size < 0.005e6
+    assert photo.pixels.std() > 10
+
+
+def test_a_preview_of_a_small_picture_is_the_picture(scene):
+    burst = burst_of(scene, 2)
+    assert np.array_equal(api.preview(burst).pixels, api.develop(burst).pixels)
+
+
+def test_noise_of_binned_quads_is_counted_once():
+    """Means of four have a quarter of the noise, of the reference as of the others."""
+    scene = procedural_scene(SHAPE, 1.0, 16, has_movers=False)
+    burst = burst_of(scene, 2, virtual_phone("RGGB", 2))
+    plan, reference = intake.plan(burst, QuadBayerParams())
+    told = burst.sources[0].info.noise
+    for noise in (plan.noise, reference.noise, intake.load(plan, 1).noise):
+        assert noise.alpha == pytest.approx(np.array(told.alpha) / 4)
 
 
 def test_refused_frames_are_told(scene):

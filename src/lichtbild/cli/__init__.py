@@ -16,6 +16,7 @@ from types import ModuleType
 
 VERBS = {
     "develop": "a burst, or a single frame, to the finished picture",
+    "preview": "a small picture of a burst, soon, by the same steps",
     "merge": "a burst to the merged negative (DNG)",
     "inspect": "what files tell: levels, colour, noise, corrections; which bursts a folder holds",
     "simulate": "a burst of raw frames with known truth",

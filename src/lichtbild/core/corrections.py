@@ -6,7 +6,10 @@ list is applied to: for lists 1 and 2 the active area, row and column as in the 
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -152,3 +155,37 @@ class OpcodeLists:
     on_stored: tuple[Opcode, ...] = ()
     on_linear: tuple[Opcode, ...] = ()
     after_demosaic: tuple[Opcode, ...] = ()
+
+
+Op = TypeVar("Op", bound=Opcode)
+
+
+def at_size(ops: Sequence[Op], ratios: tuple[float, float]) -> tuple[Op, ...]:
+    """Corrections of an image for one with fewer pixels: what counts rows and columns is divided by `ratios`, relative
+    positions stay."""
+    return tuple(_at_size(op, *ratios) for op in ops)
+
+
+def _at_size(op: Op, down: float, across: float) -> Op:
+    def inner(row: int, column: int) -> tuple[int, int]:
+        return int(row // down), int(column // across)
+
+    def outer(row: int, column: int) -> tuple[int, int]:
+        return int(-(-row // down)), int(-(-column // across))
+
+    changes: dict[str, Any] = {}
+    if isinstance(op, TrimBounds):
+        changes["top"], changes["left"] = inner(op.top, op.left)
+        changes["bottom"], changes["right"] = inner(op.bottom, op.right)
+    elif isinstance(op, FixBadPixelsList):
+        changes["points"] = tuple(inner(*point) for point in op.points)
+        changes["rectangles"] = tuple((*inner(t, le), *outer(b, r)) for t, le, b, r in op.rectangles)
+    elif isinstance(area := getattr(op, "area", None), Area):
+        (top, left), (bottom, right) = inner(area.top, area.left), outer(area.bottom, area.right)
+        changes["area"] = dataclasses.replace(area, top=top, left=left, bottom=bottom, right=right)
+        if isinstance(op, PerRowOrColumn):  # a number for each row or column that is left
+            n = right - left if op.is_column else bottom - top
+            pitch = area.column_pitch if op.is_column else area.row_pitch
+            at = np.arange(-(-n // pitch)) * (across if op.is_column else down)
+            changes["values"] = np.ascontiguousarray(op.values[np.minimum(at.astype(np.intp), op.values.size - 1)])
+    return dataclasses.replace(op, **changes) if changes else op

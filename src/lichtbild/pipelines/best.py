@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Domain, DomainError, Frame
+from lichtbild.core import Domain, DomainError, Frame, memory
 from lichtbild.core.frame import GAIN_STEP_PX
 from lichtbild.pipelines.enlarge import enlarged
-from lichtbild.pipelines.finishing import Source, White
+from lichtbild.pipelines.finishing import Floats, Source, White
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge import Merger, relative_weight
-from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
+from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams, Stream
+from lichtbild.stages.reconstruct import enlarged as without_pixels
 
 MOST_FRAMES = 16
 """Frames that are asked again, 2.25 bytes a sample each; those after them count in the merge only."""
@@ -26,19 +27,40 @@ class JointSource(Source):
         """`merged`: what `Source` takes; the reconstruction starts from its rows."""
         super().__init__(*merged)
         self.burst = burst
+        info = enlarged(self.frame.info, self.scale)
+        self._whole = without_pixels(self.frame, self.scale).replaced(info=info)
+        self._stream: Stream | None = None
+        self._next = 0  # row that the stream makes next
+        self._made: tuple[int, Floats] = 0, np.empty((0, 0, 3), np.float32)
 
     @property
     def scale(self) -> int:
         return self.burst.params.scale
 
     def denoised(self, start: int, stop: int) -> Frame:
-        height, halo, scale = self.frame.shape[0], self.burst.halo_px, self.scale
-        top, bottom = start // scale, -(-stop // scale)
-        first, last = max(top - halo, 0) // GAIN_STEP_PX * GAIN_STEP_PX, min(bottom + halo, height)
-        begin = super().denoised(first, last)
-        made = self.burst.picture(begin, first, (top - first, bottom - first), scale)
-        info = enlarged(begin.info, scale)
-        return made.replaced(info=info) if made.shape[0] == stop - start else made.rows(0, stop - start)
+        scale = self.scale
+        first, last = start // scale, -(-stop // scale)
+        pixels = self._rows(first, last)
+        self._made = first, pixels
+        return self._whole.rows(start, stop).replaced(pixels=pixels[: stop - start])
+
+    def _rows(self, first: int, last: int) -> Floats:
+        """Rows of px, `scale` times as many: those that the band before had, and new ones."""
+        scale, width = self.scale, self.frame.shape[1]
+        out = memory.empty((scale * (last - first), scale * width, 3))
+        at, held = self._made
+        known = min(max(at + len(held) // scale - first, 0), last - first) if at <= first else 0
+        if known:
+            out[: scale * known] = held[scale * (first - at) : scale * (first - at + known)]
+        new = first + known
+        if new < last:
+            if self._stream is None or new != self._next:
+                row = max(new - Stream.lead(self.burst.n_steps), 0) // GAIN_STEP_PX * GAIN_STEP_PX
+                self._stream = self.burst.stream(super().denoised, row)
+                self._stream.rows(row, new, scale, memory.empty((scale * (new - row), scale * width, 3)))
+            self._stream.rows(new, last, scale, out[scale * known :])
+            self._next = last
+        return out
 
 
 def reconstruction(

@@ -8,23 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from lichtbild.core import Burst, Cfa, Domain, Frame, MetadataError, NoiseModel, ShapeError
+from lichtbild.core import Burst, Cfa, Domain, Frame, FrameInfo, MetadataError, NoiseModel, ShapeError
 from lichtbild.pipelines.filter_array import contradicted
 from lichtbild.sensor import choose_noise, noise_of_frames
 from lichtbild.stages import colour, white_balance
 from lichtbild.stages.defects import DefectFacts, DefectParams, repair
 from lichtbild.stages.linearise import linearise
 from lichtbild.stages.quad_bayer import QuadBayerParams, to_bayer
+from lichtbild.stages.reduce import ReduceParams, is_reducible_as_stored, reduce, size_of, split
 
 MAX_FRAMES = 64
+# Reduced frames that are kept from the first look, so that their files are read once; those after them are read again.
+MOST_KEPT = 16
 White = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What linear frames are brought to: Bayer mosaics, and a size."""
+
+    quad: QuadBayerParams
+    size: ReduceParams
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What was settled about a burst before its frames are merged.
 
-    `order` starts at the reference's neighbours, so that the motion found for one frame is a first guess for the next.
+    `order` starts at the reference's neighbours, so that the motion found for one frame is a first guess for the next;
+    `noise` is that of the frames as `load` gives them; `kept` holds some of those that were read already.
     """
 
     burst: Burst
@@ -32,11 +44,12 @@ class Plan:
     order: tuple[int, ...]
     noise: NoiseModel
     white_balance: White
-    quad: QuadBayerParams
+    form: Form
+    kept: dict[int, Frame] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
 
 
-def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
+def plan(burst: Burst, quad: QuadBayerParams, size: ReduceParams | None = None) -> tuple[Plan, Frame]:
     """Look at every frame once: the sharpest of the usual exposure near the middle becomes the reference, which comes
     with the plan as `load` gives it.
 
@@ -54,21 +67,27 @@ def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
                 f"{source.info.shape} {source.info.kind} does not fit {first.name} with {first.shape} {first.kind}",
                 where=source.info.name, hint="frames of one burst have one size and one camera",
             )  # fmt: skip
-    reference, how = _reference_of(burst)
+    form, kept = Form(quad, size or ReduceParams()), dict[int, Frame]()
+    reference, how = _reference_of(burst, form, kept)
     info = burst.sources[reference].info
-    told = choose_noise(info).model
-    frame = _linear(burst, reference, told, quad)
+    told = choose_noise(info)
+    frame = kept[reference] if reference in kept else _linear(burst, reference, told.model, form)
     other = contradicted(frame)
     if other is not None and info.cfa is not None:
         reason = f"the pixels contradict the filter array {info.cfa.name} of the file: taken as {other.name}"
         burst = _labelled(burst, other, reason)
+        kept.clear()
         info = burst.sources[reference].info
-        told = choose_noise(info).model
-        frame = _linear(burst, reference, told, quad)
-    chosen = noise_of_frames(info, [frame])
-    noise = chosen.model
-    if noise != told:
-        frame = _linear(burst, reference, noise, quad)
+        told = choose_noise(info)
+        frame = _linear(burst, reference, told.model, form)
+    # A calibration followed the pixels to their size; what was binned by the camera's own pattern is another sensor.
+    is_reduced = form.size.megapixels > 0 and frame.info.cfa == info.cfa
+    if told.which == "calibration" and is_reduced:
+        chosen = dataclasses.replace(told, model=frame.noise)
+    else:
+        chosen = noise_of_frames(info, [frame])
+    noise = dataclasses.replace(chosen.model, correlation_px=frame.noise.correlation_px)
+    frame = frame.replaced(noise=noise)
     white = _white_of(frame)
     order = tuple(sorted(range(len(burst)), key=lambda k: (k < reference, abs(k - reference))))
     report = {
@@ -77,7 +96,7 @@ def plan(burst: Burst, quad: QuadBayerParams) -> tuple[Plan, Frame]:
         "white_balance": list(white),
         "assumed": list(dict.fromkeys(line for s in burst.sources for line in s.info.reasons)),
     }
-    return Plan(burst, reference, order, noise, white, quad, report), frame
+    return Plan(burst, reference, order, noise, white, form, kept, report), frame
 
 
 def _labelled(burst: Burst, cfa: Cfa, reason: str) -> Burst:
@@ -90,11 +109,15 @@ def _labelled(burst: Burst, cfa: Cfa, reason: str) -> Burst:
 
 
 def load(plan: Plan, index: int) -> Frame:
-    """Frame `index`: linear, its levels and raw opcodes applied, Bayer, on the exposure scale of the reference."""
+    """Frame `index`: linear, its levels and raw opcodes applied, Bayer, of the size asked for, on the exposure scale of
+    the reference."""
     info, usual = plan.burst.sources[index].info, plan.burst.sources[plan.reference].info
     # Frames of one gain have the reference's noise, whatever each file says.
-    is_usual = info.exposure.iso == usual.exposure.iso
-    frame = _linear(plan.burst, index, plan.noise if is_usual else choose_noise(info).model, plan.quad)
+    frame = plan.kept.get(index)
+    if frame is None:
+        frame = _linear(plan.burst, index, choose_noise(info).model, plan.form)
+    if info.exposure.iso == usual.exposure.iso:
+        frame = frame.replaced(noise=plan.noise)
     ratio = info.exposure.relative_to(usual.exposure)
     # Twenty stops of bracket are none: such a tag is wrong.
     if not 1e-3 < ratio < 1e3:
@@ -108,27 +131,44 @@ def repaired(frame: Frame, facts: DefectFacts, params: DefectParams) -> Frame:
     return repair(frame, facts, params, in_place=True) if frame.domain is Domain.MOSAIC else frame
 
 
-def _linear(burst: Burst, index: int, noise: NoiseModel, quad: QuadBayerParams) -> Frame:
+def _linear(burst: Burst, index: int, noise: NoiseModel, form: Form) -> Frame:
     source = burst.sources[index]
-    pixels = source.read()
-    info = source.info
+    return _made_linear(source.read(), source.info, noise, form)
+
+
+def _made_linear(pixels: np.ndarray[Any, Any], info: FrameInfo, noise: NoiseModel, form: Form) -> Frame:
+    domain = Domain.MOSAIC if info.kind == "monochrome" or pixels.ndim == 2 else Domain.CAMERA_RGB
+    frame = linearise(_reduced(Frame(pixels, domain, info, noise), form))
     if info.kind == "monochrome":
-        frame = linearise(Frame(pixels, Domain.MOSAIC, info, noise))
         grey = np.ascontiguousarray(np.broadcast_to(frame.pixels[..., None], (*frame.shape, 3)))
+        noise = frame.noise
         three = (
             noise if noise.n_channels == 3 else dataclasses.replace(noise, alpha=noise.alpha * 3, beta=noise.beta * 3)
         )
         return frame.replaced(pixels=grey, domain=Domain.CAMERA_RGB, noise=three)
-    domain = Domain.MOSAIC if pixels.ndim == 2 else Domain.CAMERA_RGB
-    frame = linearise(Frame(pixels, domain, info, noise))
     if np.may_share_memory(frame.pixels, pixels):
         # Linear already: the caller's own array, which `repaired` must not write to.
         frame = frame.replaced(pixels=frame.pixels.copy())
-    return to_bayer(frame, quad) if frame.info.cfa is not None and frame.info.cfa.quad == 2 else frame
+    return reduce(to_bayer(frame, form.quad), form.size)
 
 
-def _reference_of(burst: Burst) -> tuple[int, str]:
+def _reduced(frame: Frame, form: Form) -> Frame:
+    """A frame at the size asked for, before what can wait for that: most of what is done to pixels is then done to
+    fewer. Quad-Bayer frames are made Bayer first."""
+    cfa = frame.info.cfa
+    if size_of(frame.shape, form.size) == frame.shape or (cfa is not None and cfa.quad != 1):
+        return frame
+    if not is_reducible_as_stored(frame):
+        early, late = split(frame.info)
+        frame = linearise(frame.with_info(opcodes=early))
+        frame = frame.with_info(opcodes=dataclasses.replace(frame.info.opcodes, on_linear=late))
+    return reduce(frame, form.size)
+
+
+def _reference_of(burst: Burst, form: Form, kept: dict[int, Frame]) -> tuple[int, str]:
+    """Which frame, and why; what is small enough is kept."""
     n = len(burst)
+    is_reduced = n > 0 and size_of(burst.sources[0].info.shape, form.size) != burst.sources[0].info.shape
     if burst.reference is not None:
         return burst.reference, "chosen"
     if n == 1:
@@ -141,8 +181,11 @@ def _reference_of(burst: Burst) -> tuple[int, str]:
         if not 0.8 < ratios[k] / usual < 1.25:
             scores.append(-np.inf)
             continue
+        pixels = source.read()
+        if is_reduced and len(kept) < MOST_KEPT:
+            kept[k] = _made_linear(pixels, source.info, choose_noise(source.info).model, form)
         # Things move least against the middle frame; it is left for a clearly sharper one.
-        scores.append(_sharpness(source.read()) * (1 - 0.1 * abs(k - middle) / max(middle, 1)))
+        scores.append(_sharpness(pixels) * (1 - 0.1 * abs(k - middle) / max(middle, 1)))
     best = int(np.argmax(scores))
     return best, f"sharpest of {n}, near the middle"
 

@@ -26,6 +26,7 @@ from lichtbild.stages.lens import LensParams
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
+from lichtbild.stages.reduce import ReduceParams
 from lichtbild.stages.sharpen import SharpenParams
 from lichtbild.stages.tone import ToneParams
 from lichtbild.stages.white_balance import WhiteBalanceParams
@@ -36,6 +37,7 @@ class PhotoParams:
     """Parameters of every stage of the pipeline, in its order."""
 
     quad_bayer: QuadBayerParams = dataclasses.field(default_factory=QuadBayerParams)
+    reduce: ReduceParams = dataclasses.field(default_factory=ReduceParams)
     defects: DefectParams = dataclasses.field(default_factory=DefectParams)
     align: AlignParams = dataclasses.field(default_factory=AlignParams)
     merge: MergeParams = dataclasses.field(default_factory=MergeParams)
@@ -65,7 +67,7 @@ class PhotoParams:
 STAGES: dict[str, type[Params]] = {
     field.name: field.default_factory for field in dataclasses.fields(PhotoParams)  # type: ignore[misc]
 }  # fmt: skip
-MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "defects", "align", "demosaic", "merge")}
+MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "reduce", "defects", "align", "demosaic", "merge")}
 
 
 # Noise of the first guess is what the frames would have to undo: all of it goes, whatever the final picture keeps.
@@ -101,7 +103,7 @@ def negative(
     then correct. Memory: two decoded frames and the accumulators, whatever the number of frames.
     `explain` gets pictures of what was found, one by one.
     """
-    plan, reference = intake.plan(burst, params.quad_bayer)
+    plan, reference = intake.plan(burst, params.quad_bayer, params.reduce)
     work = _Steps(len(burst), progress)
     work.step("read", reference.info.name)
     if len(burst) == 1 or min(reference.shape) < MIN_SIZE_PX:

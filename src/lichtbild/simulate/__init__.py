@@ -1,15 +1,17 @@
 """The camera run forwards: scene + camera + hand -> burst, with the truth beside it."""
 
+from lichtbild.sensor.model import Crosstalk, Sensor
 from lichtbild.simulate.burst import Simulation, simulate, write_burst
 from lichtbild.simulate.hand import Hand
 from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
 from lichtbild.simulate.scene import Mover, Scene, from_picture
-from lichtbild.simulate.sensor import Sensor
+from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 __all__ = [
+    "Crosstalk",
     "Hand",
     "Lens",
     "Mover",
@@ -19,6 +21,7 @@ __all__ = [
     "Simulation",
     "Truth",
     "VirtualCamera",
+    "expose",
     "from_picture",
     "procedural_scene",
     "simulate",

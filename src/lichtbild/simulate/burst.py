@@ -30,6 +30,7 @@ from lichtbild.simulate.hand import Hand, invert
 from lichtbild.simulate.lens import Lens, lens_frame
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
 from lichtbild.simulate.scene import Mover, Scene
+from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 Float32 = npt.NDArray[np.float32]
@@ -215,7 +216,8 @@ class Simulation:
         light = self.light(frame)
         if self.exposure_ev[frame]:
             light *= np.float32(2 ** self.exposure_ev[frame])
-        return self.camera.sensor.expose(light, self.iso, seed, self._gain)
+        time_s = self.camera.time_s * 2 ** self.exposure_ev[frame]
+        return expose(self.camera.sensor, light, self.iso, seed, self._gain, time_s)
 
     def info(self, frame: int, name: str = "") -> FrameInfo:
         """What the file of a frame tells."""
@@ -305,9 +307,8 @@ def write_burst(
     n_frames = len(simulation.affines)
     for k in range(n_frames):
         info = simulation.info(k)
-        noise = simulation.camera.sensor.noise(simulation.iso)
         path = directory / info.name
-        frame = Frame(simulation.stored(k), Domain.MOSAIC, info, noise)
+        frame = Frame(simulation.stored(k), Domain.MOSAIC, info, info.noise)
         write_dng(path, frame, compress=compress, force=force, software="lichtbild simulate")
         paths.append(path)
         progress(ProgressEvent("simulate", k + 1, n_frames, info.name))

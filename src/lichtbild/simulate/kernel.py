@@ -170,44 +170,82 @@ def poisson(mean, u, z):
     return hl.select(mean < hl.f32(SMALL_COUNT), count, hl.max(hl.floor(large + hl.f32(0.5)), 0))
 
 
+def neighbours(of, edge, corner):
+    """A pixel with its crosstalk: what stays, and what the eight around it give."""
+    edges = of(1, 0) + of(-1, 0) + of(0, 1) + of(0, -1)
+    corners = of(1, 1) + of(-1, 1) + of(1, -1) + of(-1, -1)
+    return of(0, 0) * (1 - 4 * (edge + corner)) + edge * edges + corner * corners
+
+
 @hl.generator(name="simulate_expose")
 class SimulateExpose:
-    """light float32 [H, W] (1 = saturation), shading gain float32 [h, w, 4] of the CFA sites over the whole picture
-    (light is divided by it), alpha and beta of the noise, black and white level, seed -> stored uint16 [H, W]."""
+    """light float32 [H, W] (1 = white level), shading gain float32 [h, w, 4] of the CFA sites over the whole picture
+    (light is divided by it), physics float32 [17], quad_shift, seeds of the exposure and of the sensor -> stored
+    uint16 [H, W].
+
+    physics: electrons at the white level; optical crosstalk to an edge and to a corner neighbour; spread of the
+    response; mean dark signal, e; spread of the dark signal, e; electrical crosstalk, edge and corner; electrons a
+    pixel holds; share of jumping pixels, mean jump, e; DN an electron; read noise, DN; row noise, DN; column offsets,
+    DN; black; white.
+    """
 
     light = hl.InputBuffer(hl.Float(32), 2)
     gain = hl.InputBuffer(hl.Float(32), 3)
-    alpha = hl.InputScalar(hl.Float(32))
-    beta = hl.InputScalar(hl.Float(32))
-    black = hl.InputScalar(hl.Float(32))
-    white = hl.InputScalar(hl.Float(32))
+    physics = hl.InputBuffer(hl.Float(32), 1)
     quad_shift = hl.InputScalar(hl.Int(32))
     seed = hl.InputScalar(hl.UInt(32))
+    sensor_seed = hl.InputScalar(hl.UInt(32))
     out = hl.OutputBuffer(hl.UInt(16), 2)
 
     def generate(self):
         g = self
+        (at_white, optical_edge, optical_corner, prnu, dark, dsnu, charge_edge, charge_corner, well, jump_share, jump,
+         dn_e, read_dn, row_dn, column_dn, black, white) = (g.physics[k] for k in range(17))  # fmt: skip
+        width, height = g.light.dim(0).extent(), g.light.dim(1).extent()
         n_x, n_y = g.gain.dim(1).extent(), g.gain.dim(2).extent()
-        u = (hl.f32(x) + hl.f32(0.5)) / hl.f32(g.light.dim(0).extent()) * hl.f32(n_x - 1)
-        v = (hl.f32(y) + hl.f32(0.5)) / hl.f32(g.light.dim(1).extent()) * hl.f32(n_y - 1)
+
+        struck = hl.Func("struck")
+        inside_x, inside_y = hl.clamp(x, 0, width - 1), hl.clamp(y, 0, height - 1)
+        u = (hl.f32(inside_x) + hl.f32(0.5)) / hl.f32(width) * hl.f32(n_x - 1)
+        v = (hl.f32(inside_y) + hl.f32(0.5)) / hl.f32(height) * hl.f32(n_y - 1)
         i, j = hl.clamp(hl.i32(u), 0, n_x - 2), hl.clamp(hl.i32(v), 0, n_y - 2)
         fx, fy = u - hl.f32(i), v - hl.f32(j)
-        site = ((x >> g.quad_shift) & 1) + 2 * ((y >> g.quad_shift) & 1)
+        site = ((inside_x >> g.quad_shift) & 1) + 2 * ((inside_y >> g.quad_shift) & 1)
         upper = g.gain[site, i, j] * (1 - fx) + g.gain[site, i + 1, j] * fx
         lower = g.gain[site, i, j + 1] * (1 - fx) + g.gain[site, i + 1, j + 1] * fx
-        gain = upper * (1 - fy) + lower * fy
+        shaded = hl.max(g.light[inside_x, inside_y], 0) / (upper * (1 - fy) + lower * fy)
+        struck[x, y] = shaded * at_white
 
-        electrons = hl.max(g.light[x, y], 0) / (gain * g.alpha)
-        row = mix(g.seed ^ mix(hl.u32(y) + hl.u32(0x9E3779B9)))
-        pixel = mix(row + hl.u32(x) * hl.u32(0x9E3779B9))
-        u1, u2 = uniform(pixel), uniform(mix(pixel + hl.u32(0x6A09E667)))
-        z_shot, z_read = two_normals(u1, u2)
-        u3 = uniform(mix(pixel + hl.u32(0xBB67AE85)))
-        signal = poisson(electrons, u3, z_shot) * g.alpha + z_read * hl.sqrt(g.beta)
-        number = signal * (g.white - g.black) + g.black + hl.f32(0.5)
-        g.out[x, y] = hl.u16(hl.clamp(hl.floor(number), 0, g.white))
+        # What a pixel draws is a function of the seed and of its place alone.
+        def place(seed):
+            return mix(mix(seed ^ mix(hl.u32(y) + hl.u32(0x9E3779B9))) + hl.u32(x) * hl.u32(0x9E3779B9))
 
-        g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf).parallel(y, 16, hl.TailStrategy.GuardWithIf)
+        pixel, fixed = place(g.seed), place(g.sensor_seed)
+        z_shot, z_read = two_normals(uniform(pixel), uniform(mix(pixel + hl.u32(0x6A09E667))))
+        z_response, z_dark = two_normals(uniform(fixed), uniform(mix(fixed + hl.u32(0x6A09E667))))
+
+        counted = hl.Func("counted")
+        mixed = neighbours(lambda dx, dy: struck[x + dx, y + dy], optical_edge, optical_corner)
+        mean = mixed * hl.max(1 + prnu * z_response, 0) + dark
+        counted[x, y] = poisson(mean, uniform(mix(pixel + hl.u32(0xBB67AE85))), z_shot)
+
+        charge = neighbours(lambda dx, dy: counted[x + dx, y + dy], charge_edge, charge_corner)
+        u_jump, u_size = (uniform(mix(fixed + hl.u32(k))) for k in (0xBB67AE85, 0x3C6EF372))
+        state = hl.select(uniform(mix(pixel + hl.u32(0x3C6EF372))) < hl.f32(0.5), hl.f32(-0.5), hl.f32(0.5))
+        jumps = hl.select(u_jump < jump_share, -jump * hl.log(u_size) * state, hl.f32(0.0))
+        electrons = hl.min(charge, well) + dsnu * z_dark + jumps
+
+        row, column = mix(g.seed ^ mix(hl.u32(y) + hl.u32(0xA54FF53A))), mix(g.sensor_seed ^ mix(hl.u32(x)))
+        z_row, _ = two_normals(uniform(row), uniform(mix(row + hl.u32(0x6A09E667))))
+        z_column, _ = two_normals(uniform(column), uniform(mix(column + hl.u32(0x6A09E667))))
+        number = electrons * dn_e + z_read * read_dn + z_row * row_dn + z_column * column_dn + black + hl.f32(0.5)
+        g.out[x, y] = hl.u16(hl.clamp(hl.floor(number), 0, white))
+
+        # Bands of rows in parallel; light and counts slide along them, one row more to each side.
+        yi = hl.Var("yi")
+        g.out.split(y, y, yi, 32, hl.TailStrategy.GuardWithIf).parallel(y).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
+        counted.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
+        struck.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, 16)
 
 
 if __name__ == "__main__":

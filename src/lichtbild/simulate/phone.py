@@ -19,8 +19,8 @@ from lichtbild.core.colour_space import (
     xy_to_kelvin_tint,
     xy_to_xyz,
 )
+from lichtbild.sensor.model import Sensor
 from lichtbild.simulate.lens import Lens
-from lichtbild.simulate.sensor import Sensor
 
 Float64 = npt.NDArray[np.float64]
 
@@ -123,7 +123,7 @@ class VirtualCamera:
             exposure=exposure,
             cfa=sensor.cfa,
             levels=sensor.levels(),
-            noise=sensor.noise(iso),
+            noise=sensor.noise(iso, self.time_s),
             opcodes=self.lens.opcodes(shape, sensor.site_colours, sensor.cfa.quad),
             default_crop=(0, 0, *shape),
             as_shot_neutral=self.neutral(),

@@ -84,13 +84,8 @@ def mix(h: Any) -> UInt32:
 
 def random_numbers(shape: tuple[int, int], seed: int) -> tuple[npt.NDArray[np.float64], ...]:
     """Two standard normals and a uniform for every pixel, independent, a function of (seed, row, column) alone."""
-    y, x = np.arange(shape[0], dtype=np.uint32)[:, None], np.arange(shape[1], dtype=np.uint32)[None, :]
-    row = mix(np.uint32(seed) ^ mix(y + np.uint32(0x9E3779B9)))
-    pixel = mix(row + x * np.uint32(0x9E3779B9))
-    draws = [pixel, mix(pixel + np.uint32(0x6A09E667)), mix(pixel + np.uint32(0xBB67AE85))]
-    u1, u2, u3 = ((d >> np.uint32(8)).astype(np.float64) * 2.0**-24 + 2.0**-25 for d in draws)
-    radius = np.sqrt(-2 * np.log(u1))
-    return radius * np.cos(2 * np.pi * u2), radius * np.sin(2 * np.pi * u2), u3
+    pixel = _framed(shape, seed)[1:-1, 1:-1]
+    return *_normals(pixel), _uniform(mix(pixel + np.uint32(0xBB67AE85)))
 
 
 def poisson(
@@ -109,17 +104,37 @@ def poisson(
     return np.where(mean < SMALL_COUNT, count, np.maximum(np.floor(large + 0.5), 0))
 
 
+def _neighbours(of: npt.NDArray[np.float64], edge: float, corner: float) -> npt.NDArray[np.float64]:
+    p = np.pad(of, 1, "edge")
+    edges = p[1:-1, 2:] + p[1:-1, :-2] + p[2:, 1:-1] + p[:-2, 1:-1]
+    corners = p[2:, 2:] + p[2:, :-2] + p[:-2, 2:] + p[:-2, :-2]
+    return of * (1 - 4 * (edge + corner)) + edge * edges + corner * corners
+
+
+def _framed(shape: tuple[int, int], seed: int) -> npt.NDArray[np.uint32]:
+    """The hash of every pixel and of a border of one around the frame."""
+    y, x = (np.arange(-1, n + 1).astype(np.uint32) for n in shape)
+    with np.errstate(over="ignore"):
+        row = mix(np.uint32(seed) ^ mix(y + np.uint32(0x9E3779B9)))
+        return mix(row[:, None] + x[None, :] * np.uint32(0x9E3779B9))
+
+
+def _normals(h: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    u, v = _uniform(h), _uniform(mix(h + np.uint32(0x6A09E667)))
+    radius = np.sqrt(-2 * np.log(u))
+    return radius * np.cos(2 * np.pi * v), radius * np.sin(2 * np.pi * v)
+
+
+def _uniform(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.float64]:
+    return (h >> np.uint32(8)).astype(np.float64) * 2.0**-24 + 2.0**-25
+
+
 def simulate_expose(
-    light: Float32,
-    gain: Float32,
-    alpha: float,
-    beta: float,
-    black: float,
-    white: float,
-    quad_shift: int,
-    seed: int,
+    light: Float32, gain: Float32, physics: Float32, quad_shift: int, seed: int, sensor_seed: int
 ) -> npt.NDArray[np.uint16]:
-    """Shading, photons, read noise, numbers; arguments as the kernel's."""
+    """Shading, photons, electrons, noise, numbers; arguments as the kernel's."""
+    (at_white, optical_edge, optical_corner, prnu, dark, dsnu, charge_edge, charge_corner, well, jump_share, jump,
+     dn_e, read_dn, row_dn, column_dn, black, white) = (float(v) for v in physics)  # fmt: skip
     height, width = light.shape
     n_y, n_x = gain.shape[:2]
     u = (np.arange(width) + 0.5) / width * (n_x - 1)
@@ -130,7 +145,21 @@ def simulate_expose(
     site = ((x >> quad_shift) & 1) + 2 * ((y >> quad_shift) & 1)
     corner = [gain[(j + a)[:, None], (i + b)[None, :], site] for a in (0, 1) for b in (0, 1)]
     spatial = (corner[0] * (1 - fx) + corner[1] * fx) * (1 - fy) + (corner[2] * (1 - fx) + corner[3] * fx) * fy
-    electrons = np.maximum(light.astype(np.float64), 0) / (spatial * alpha)
-    z_shot, z_read, u3 = random_numbers(light.shape, seed)
-    signal = poisson(electrons, u3, z_shot) * alpha + z_read * np.sqrt(beta)
-    return np.clip(np.floor(signal * (white - black) + black + 0.5), 0, white).astype(np.uint16)
+    # Two rings of repeated light, as crosstalk reaches twice; counts of the ring around the frame are drawn too.
+    struck = np.pad(np.maximum(light.astype(np.float64), 0) / spatial * at_white, 2, "edge")
+    pixel, fixed = _framed(light.shape, seed), _framed(light.shape, sensor_seed)
+    z_shot, z_read = _normals(pixel)
+    z_response, z_dark = _normals(fixed)
+    mean = _neighbours(struck, optical_edge, optical_corner)[1:-1, 1:-1] * np.maximum(1 + prnu * z_response, 0) + dark
+    counted = poisson(mean, _uniform(mix(pixel + np.uint32(0xBB67AE85))), z_shot)
+    charge = _neighbours(counted, charge_edge, charge_corner)
+    u_jump, u_size = (_uniform(mix(fixed + np.uint32(k))) for k in (0xBB67AE85, 0x3C6EF372))
+    state = np.where(_uniform(mix(pixel + np.uint32(0x3C6EF372))) < 0.5, -0.5, 0.5)
+    electrons = (
+        np.minimum(charge, well) + dsnu * z_dark + np.where(u_jump < jump_share, -jump * np.log(u_size) * state, 0)
+    )
+    electrons, z_read = electrons[1:-1, 1:-1], z_read[1:-1, 1:-1]
+    z_row = _normals(mix(np.uint32(seed) ^ mix(np.arange(height, dtype=np.uint32) + np.uint32(0xA54FF53A))))[0]
+    z_column = _normals(mix(np.uint32(sensor_seed) ^ mix(np.arange(width, dtype=np.uint32))))[0]
+    number = electrons * dn_e + z_read * read_dn + z_row[:, None] * row_dn + z_column * column_dn + black
+    return np.clip(np.floor(number + 0.5), 0, white).astype(np.uint16)

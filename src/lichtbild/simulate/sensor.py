@@ -1,99 +1,76 @@
-"""A sensor: colour filter array, photon and read noise, hot pixels, numbers."""
+"""One exposure: light through the sensor's physics to stored numbers."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Cfa, Levels, NoiseModel, ShapeError, native
+from lichtbild.core import ShapeError, native
+from lichtbild.sensor.model import Sensor
 
 Float32 = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Sensor:
-    """What turns light into stored numbers.
+def expose(
+    sensor: Sensor, light: Float32, iso: float, seed: int, gain: Float32 | None = None, time_s: float = 0.0
+) -> npt.NDArray[np.uint16]:
+    """Stored numbers of one exposure, uint16 [H, W].
 
     Parameters
     ----------
-    cfa
-        Any Bayer phase; quad-Bayer by `quad=2`.
-    bits, black
-        Stored range 0 ... 2^bits - 1; the level of no light.
-    alpha_iso100, beta_iso100
-        Photon and read noise at ISO 100 in units of saturation; alpha goes with ISO, beta with its square.
-    hot_fraction, hot_scale
-        Share of hot pixels (0 to 1), and the mean of their exponentially distributed extra signal.
+    light
+        float32 [H, W], 1 = what reaches the white level at this ISO, as each pixel would read without noise, crosstalk
+        and shading.
     seed
-        Where the hot pixels lie: the same on every frame.
+        Noise is a function of the seed and of the pixel's place; another seed is another exposure. What is fixed to
+        the sensor follows from the sensor's own seed.
+    gain
+        float32 [n, m, 4], what undoes the shading, per CFA site, nodes from edge to edge; None: no shading.
+    time_s
+        Exposure time, for the dark current.
+
+    Raises
+    ------
+    ShapeError
+        If `light` or `gain` has another shape or type.
     """
+    if light.ndim != 2 or light.dtype != np.float32 or min(light.shape) < 2:
+        raise ShapeError(f"light is float32 [H >= 2, W >= 2], not {light.dtype} {list(light.shape)}", where="light")
+    if gain is None:
+        gain = np.ones((2, 2, 4), np.float32)
+    if gain.ndim != 3 or gain.shape[2] != 4 or min(gain.shape[:2]) < 2:
+        raise ShapeError(f"a shading gain is [n >= 2, m >= 2, 4], not {list(gain.shape)}", where="gain")
+    stored = np.empty(light.shape, np.uint16)
+    seeds = scrambled(seed), scrambled(sensor.seed + 0x5EED)
+    native.call("simulate_expose", np.ascontiguousarray(light), np.ascontiguousarray(gain),
+                physics(sensor, iso, time_s), sensor.cfa.quad - 1, *seeds, stored)  # fmt: skip
+    _defects(sensor, stored, iso, seed)
+    return stored
 
-    cfa: Cfa = field(default_factory=lambda: Cfa.from_name("RGGB"))
-    bits: int = 10
-    black: float = 64.0
-    alpha_iso100: float = 1.807e-4
-    beta_iso100: float = 3.194e-6
-    hot_fraction: float = 0.0
-    hot_scale: float = 0.2
-    seed: int = 1
 
-    @property
-    def white(self) -> float:
-        return float(2**self.bits - 1)
+def physics(sensor: Sensor, iso: float, time_s: float) -> Float32:
+    """float32 [17]: the sensor as the kernel reads it, see there."""
+    gain = sensor.gain_dn_e(iso)
+    well = np.finfo(np.float32).max if sensor.well_e is None else sensor.well_e
+    numbers = (
+        sensor.electrons_at_white(iso), sensor.optical.edge, sensor.optical.corner, sensor.prnu, sensor.dark_e(time_s),
+        sensor.dsnu_e, sensor.electrical.edge, sensor.electrical.corner, well, sensor.telegraph_fraction,
+        sensor.telegraph_e, gain, float(np.hypot(sensor.read_before_e * gain, sensor.read_after_dn)),
+        sensor.row_e * gain, sensor.column_e * gain, sensor.black, sensor.white,
+    )  # fmt: skip
+    return np.asarray(numbers, np.float32)
 
-    @property
-    def site_colours(self) -> tuple[int, int, int, int]:
-        """Colour of the sites (0, 0), (0, 1), (1, 0), (1, 1)."""
-        (a, b), (c, d) = self.cfa.colours
-        return a, b, c, d
 
-    def levels(self) -> Levels:
-        return Levels(np.full((1, 1, 1), self.black, np.float32), (self.white,))
-
-    def noise(self, iso: float) -> NoiseModel:
-        """The model of one exposure, equal in all channels: what its file says."""
-        gain = iso / 100
-        return NoiseModel((self.alpha_iso100 * gain,) * 3, (self.beta_iso100 * gain * gain,) * 3, "NoiseProfile")
-
-    def hot_pixels(self, shape: tuple[int, int]) -> tuple[npt.NDArray[np.intp], Float32]:
-        """Flat indices and extra signal (units of saturation at ISO 100) of the hot pixels."""
-        rng = np.random.default_rng(self.seed)
-        n = int(rng.poisson(self.hot_fraction * shape[0] * shape[1])) if self.hot_fraction else 0
-        where = rng.integers(0, shape[0] * shape[1], n)
-        return np.unique(where), rng.exponential(self.hot_scale, len(np.unique(where))).astype(np.float32)
-
-    def expose(self, light: Float32, iso: float, seed: int, gain: Float32 | None = None) -> npt.NDArray[np.uint16]:
-        """Stored numbers of one exposure.
-
-        Parameters
-        ----------
-        light
-            float32 [H, W], 1 = saturation, what each pixel would read without noise and shading.
-        seed
-            Noise is a function of the seed and of the pixel's place; another seed is another exposure.
-        gain
-            float32 [n, m, 4], what undoes the shading, per CFA site, nodes from edge to edge; None: no shading.
-        """
-        if light.ndim != 2 or light.dtype != np.float32 or min(light.shape) < 2:
-            raise ShapeError(f"light is float32 [H >= 2, W >= 2], not {light.dtype} {list(light.shape)}", where="light")
-        if gain is None:
-            gain = np.ones((2, 2, 4), np.float32)
-        if gain.ndim != 3 or gain.shape[2] != 4 or min(gain.shape[:2]) < 2:
-            raise ShapeError(f"a shading gain is [n >= 2, m >= 2, 4], not {list(gain.shape)}", where="gain")
-        noise = self.noise(iso)
-        stored = np.empty(light.shape, np.uint16)
-        arguments = (noise.alpha[0], noise.beta[0], self.black, self.white, self.cfa.quad - 1, scrambled(seed))
-        native.call("simulate_expose", np.ascontiguousarray(light), np.ascontiguousarray(gain), *arguments, stored)
-        where, extra = self.hot_pixels(light.shape)
-        if len(where):
-            rng = np.random.default_rng([self.seed, seed])
-            signal = extra * (iso / 100)
-            signal += rng.standard_normal(len(where)).astype(np.float32) * np.sqrt(noise.alpha[0] * signal)
-            hot = stored.ravel()[where] + signal * (self.white - self.black)
-            stored.ravel()[where] = np.clip(np.rint(hot), 0, self.white).astype(np.uint16)
-        return stored
+def _defects(sensor: Sensor, stored: npt.NDArray[np.uint16], iso: float, seed: int) -> None:
+    """Hot and dead pixels, in place."""
+    where, extra = sensor.hot_pixels(stored.shape)
+    if len(where):
+        rng = np.random.default_rng([sensor.seed, seed])
+        signal = extra * (iso / 100)
+        signal += rng.standard_normal(len(where)).astype(np.float32) * np.sqrt(signal / sensor.electrons_at_white(iso))
+        hot = stored.ravel()[where] + signal * (sensor.white - sensor.black)
+        stored.ravel()[where] = np.clip(np.rint(hot), 0, sensor.white).astype(np.uint16)
+    stored.ravel()[sensor.dead_pixels(stored.shape)] = round(sensor.black)
 
 
 def scrambled(seed: int) -> int:

@@ -38,9 +38,6 @@ from lichtbild.stages.align.steps import SYSTEMATIC_PX, basis_of, gradient_noise
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
-# A motion of a tile's own must leave no more than this times what noise and texture explain; what fits better than the
-# hand's motion and yet not well shows something else.
-_MOST_LEFT = 3.0
 # Part of the textured tiles that must agree with the motion of the hand to half a pixel, or the frame is refused.
 _LEAST_FIT = 0.1
 # Error of the hand's motion from which on luminance at full size is asked as well: a hundredth of what a merge would
@@ -85,6 +82,9 @@ class Motion:
     sigma_px
         float32 [th, tw], standard deviation of the hand's displacement as the scatter of the tiles tells it; None where
         nobody estimated it.
+    local_sigma_px
+        float32 [th, tw], the same of `local_px` where it is local: what the tile and its neighbours know together,
+        root of the mean of both axes; elsewhere the hand's.
     refused
         Why the frame shows nothing of the reference's scene that could be placed; empty where it does.
     """
@@ -96,6 +96,7 @@ class Motion:
     mismatch: F32
     doubt: F32
     sigma_px: F32 | None = None
+    local_sigma_px: F32 | None = None
     refused: str = ""
 
 
@@ -173,23 +174,27 @@ def _judged(
     hand_px = hand.at(field.tile_centres(tiles, TILE_PX))[:, :2].reshape(*grid, 2).astype(np.float32)
     base *= 2
     variance = np.einsum("nik,kl,nil->n", base, covariance, base, optimize=True)
+    sigma = np.sqrt(variance).astype(np.float32)
+    own = sigma.copy()
     mismatch, allowed = field.tile_mismatch(sums)
     doubt = mismatch / allowed
     local_px, is_local = hand_px.copy(), np.zeros(len(tiles), np.bool_)
     is_wrong = doubt > 1
-    if is_wrong.any() and params.local_search > 0 and reference.n_levels >= 3:
+    if is_wrong.any() and params.local_search > 0 and reference.n_levels >= 2:
         apart: tuple[F32, npt.NDArray[np.bool_]] | None = None
         if before is not None and not before.refused and before.is_local.any():
             offset = before.local_px - before.hand_px
-            apart = hand_px + offset, np.asarray(np.any(offset, -1))
-        found, own, left = local_motion(reference, other, hand, is_wrong.reshape(grid), apart, params.local_search)
-        is_local[is_wrong] = (own < 0.6 * mismatch[is_wrong]) & (left < _MOST_LEFT)
-        local_px[is_local.reshape(grid)] = found[is_local[is_wrong]]
-        mismatch[is_local] = own[is_local[is_wrong]]
-        local_px = lent_to_neighbours(local_px, hand_px, is_local.reshape(grid), (mismatch / allowed).reshape(grid))
+            apart = hand_px + offset, before.is_local
+        found = local_motion(reference, other, hand, is_wrong.reshape(grid), apart, params.local_search)
+        is_local[is_wrong] = found.is_own
+        local_px[is_local.reshape(grid)] = found.motion_px[found.is_own]
+        mismatch[is_local], own[is_local] = found.mismatch[found.is_own], found.sigma_px[found.is_own]
+        left = np.full(len(tiles), np.inf, np.float32)
+        left[is_local] = found.left[found.is_own]
+        local_px = lent_to_neighbours(local_px, hand_px, left.reshape(grid))
     return Motion(
         hand, hand_px, local_px, is_local.reshape(grid), mismatch.reshape(grid), doubt.reshape(grid),
-        np.sqrt(variance).reshape(grid).astype(np.float32),
+        sigma.reshape(grid), own.reshape(grid),
     )  # fmt: skip
 
 
@@ -199,7 +204,7 @@ def _refused(reference: Pyramid, why: str) -> Motion:
     far = np.full(grid, 1e6, np.float32)
     still = np.zeros((*grid, 2), np.float32)
     rest = Hand.at_rest(reference.mosaic_shape)
-    return Motion(rest, still, still, np.zeros(grid, np.bool_), far, far, far, why)
+    return Motion(rest, still, still, np.zeros(grid, np.bool_), far, far, far, far, why)
 
 
 def _refusal(reference: Pyramid, other: Pyramid, hand: Hand) -> str:

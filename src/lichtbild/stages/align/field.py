@@ -122,8 +122,13 @@ def tile_mismatch(sums: F32) -> tuple[F32, F32]:
     """
     n_pixels = np.maximum(sums[..., 6], np.float32(1))
     mismatch = np.asarray(sums[..., 5] / n_pixels, np.float32)
-    texture = (sums[..., 0] + sums[..., 2]) / n_pixels
-    return mismatch, np.asarray(1.6 + 0.02 * texture, np.float32)
+    return mismatch, explained(np.asarray((sums[..., 0] + sums[..., 2]) / n_pixels, np.float32))
+
+
+def explained(texture: F32) -> F32:
+    """What noise and texture explain of the mismatch of tiles whose gradient energy a pixel, over twice the noise's
+    variance, is `texture`."""
+    return np.asarray(1.6 + 0.02 * texture, np.float32)
 
 
 def loosely_allowed(sums: F32) -> F32:

@@ -83,7 +83,7 @@ def inside(place, fraction, size):
     return (place >= 0) & (place <= hl.f32(size - 1)) & (hl.abs(fraction - hl.f32(0.5)) < hl.f32(1.5))
 
 
-def normal_sums(g, lane, r, n, reference, current, fraction, is_counted):
+def normal_sums(g, lane, r, n, reference, current, fraction, is_counted, doubt):
     """The seven sums of tiles n of 16 rows r of one vector `lane`, scheduled: see TileNormal.
 
     `reference(column, row)` and `current(column, row)` are samples beside a pixel's own; the reference's rows count
@@ -100,11 +100,13 @@ def normal_sums(g, lane, r, n, reference, current, fraction, is_counted):
     warped = sum(down[j] * sum(across[i] * current(i - 1, j - 1) for i in range(4)) for j in range(4))
     q = hl.select(is_counted, 1 / (2 * (g.noise[0, n] * hl.max(value, 0) + g.noise[1, n])), 0)
     measured = hl.Func("measured")
-    measured[lane, r, n] = (gy, gx, value - warped, q)
-    gy, gx, e, q = (measured[lane, r, n][k] for k in range(4))
+    # Geman and McClure: what disagrees by much shows something else, and pulls no more.
+    belief = 1 / (1 + (value - warped) * (value - warped) * q * doubt)
+    measured[lane, r, n] = (gy, gx, value - warped, q * belief * belief, q * belief)
+    gy, gx, e, q, cost = (measured[lane, r, n][k] for k in range(5))
     terms = hl.Func("terms")
     terms[lane, r, n] = (
-        q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, hl.select(q > 0, hl.f32(1),
+        q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, cost * e * e, hl.select(q > 0, hl.f32(1),
         hl.f32(0))
     )  # fmt: skip
 
@@ -139,15 +141,17 @@ def bent(g, lane, r, n):
 class TileNormal:
     """reference, current float32 [h, w + 40] (see Luma): coefficients of cubic B-splines; tiles int32 [n, 2] (row,
     column), for each its motion float32 [n, 6] (dy, dx at its centre, then their derivatives d dy / d y, d dy / d x,
-    d dx / d y, d dx / d x) and noise float32 [n, 2] (alpha, beta) -> float32 [n, 7]: sums over each 16 px tile of
-    gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current, each divided by the variance of e, and
-    the number of pixels that have a partner."""
+    d dx / d y, d dx / d x), noise float32 [n, 2] (alpha, beta) and doubt float32 [n] -> float32 [n, 7]: sums over each
+    16 px tile of gy gy, gy gx, gx gx, gy e, gx e, e e, with e = reference - warped current, each divided by the
+    variance of e, and the number of pixels that have a partner. With doubt d, a pixel whose squared error is r in units
+    of its variance counts 1 / (1 + d r)^2 as much, and its error r / (1 + d r)."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     current = hl.InputBuffer(hl.Float(32), 2)
     tiles = hl.InputBuffer(hl.Int(32), 2)
     motion = hl.InputBuffer(hl.Float(32), 2)
     noise = hl.InputBuffer(hl.Float(32), 2)
+    doubt = hl.InputBuffer(hl.Float(32), 1)
     out = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
@@ -168,7 +172,7 @@ class TileNormal:
             g, lane, r, n,
             lambda i, j: g.reference[BORDER_PX + column + lane + i, hl.clamp(row + j - 1, 0, h - 1)],
             lambda i, j: g.current[BORDER_PX + left + lane + i, hl.clamp(top + r + j, 0, h - 1)],
-            (fy, fx), has_partner,
+            (fy, fx), has_partner, g.doubt[n],
         )  # fmt: skip
 
 
@@ -234,7 +238,7 @@ class PatchNormal:
             g, lane, r, n,
             lambda i, j: g.reference[2 + lane + i, 1 + j, n],
             lambda i, j: g.current[2 + lane + i, 2 + r + j, n],
-            (fy, fx), has_partner,
+            (fy, fx), has_partner, hl.f32(0),
         )  # fmt: skip
 
 

@@ -134,17 +134,21 @@ def all_tiles(shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     return np.stack(np.unravel_index(np.arange(np.prod(tile_grid(shape))), tile_grid(shape)), -1).astype(np.int32)
 
 
-def normal_equations(reference: Pyramid, other: Pyramid, level: int, tiles: Ints, motion: Floats) -> F32:
+def normal_equations(
+    reference: Pyramid, other: Pyramid, level: int, tiles: Ints, motion: Floats, doubt: F32 | None = None
+) -> F32:
     """Sums of the listed tiles [n, 2] at `level`, float32 [n, 7] (see kernel TileNormal).
 
     `motion` [n, 6] in px of that level: (dy, dx) at each tile's centre, then d dy/d y, d dy/d x, d dx/d y, d dx/d x.
+    With `doubt` [n], pixels that disagree count less (see there).
     """
     out = np.empty((len(tiles), 7), np.float32)
     if len(tiles):
         call(
             "align_tile_normal", reference.bordered[level], other.bordered[level],
             np.ascontiguousarray(tiles, np.int32), np.ascontiguousarray(motion, np.float32),
-            np.ascontiguousarray(reference.noise[level][tiles[:, 0], tiles[:, 1]]), out,
+            np.ascontiguousarray(reference.noise[level][tiles[:, 0], tiles[:, 1]]),
+            np.zeros(len(tiles), np.float32) if doubt is None else doubt, out,
         )  # fmt: skip
     return out
 

@@ -66,14 +66,15 @@ def spline_weights(t: Floats) -> list[Floats]:
 
 
 def align_tile_normal(
-    reference: Floats, current: Floats, tiles: Ints, motion: Floats, noise: Floats, out: Floats
+    reference: Floats, current: Floats, tiles: Ints, motion: Floats, noise: Floats, doubt: Floats, out: Floats
 ) -> None:
     """Sums of each listed tile for one Gauss-Newton step, [n, 7]: gy gy, gy gx, gx gx, gy e, gx e, e e, each over the
     variance of e, and the pixels that count. e = reference - current warped back; g = the reference's gradient.
 
     reference, current [h, w + 40]: coefficients of cubic B-splines; tiles [n, 2] (row, column); motion [n, 6]:
     (dy, dx) at the tile's centre, then d dy/d y, d dy/d x, d dx/d y, d dx/d x; noise [n, 2]: variance = alpha * value +
-    beta.
+    beta; doubt [n]: a pixel of squared error r, in units of its variance, counts 1 / (1 + doubt r)^2 as much, and its
+    error r / (1 + doubt r).
     """
     h, w = current.shape[0], current.shape[1] - 2 * BORDER_PX
     at_row = [np.clip(np.arange(h) + k, 0, h - 1) for k in (-1, 0, 1)]
@@ -107,7 +108,9 @@ def align_tile_normal(
         # Both frames are noisy.
         q = is_counted / (2 * (noise[n, 0] * np.maximum(value[y, x], 0) + noise[n, 1]))
         e, gy, gx = value[y, x] - warped, gradient_y[y, x], gradient_x[y, x]
-        terms = q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, q * e * e, is_counted
+        belief = 1 / (1 + q * e * e * doubt[n])
+        error, q = q * e * e * belief, q * belief**2
+        terms = q * gy * gy, q * gy * gx, q * gx * gx, q * gy * e, q * gx * e, error, is_counted
         out[n] = [np.sum(term) for term in terms]
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lichtbild.core import Domain, Frame, NoiseModel, Params, ShapeError, memory, param
 from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
+from lichtbild.stages.merge.picture import BORDER_PX, VECTOR_PX, corrected, filled_up, splines_of
 from lichtbild.stages.merge.trust import Guide, guide_of, red_of, trust_of
 
 __all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger", "clip_level", "relative_weight"]
@@ -25,10 +26,7 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
 MIN_SIZE_PX = 32
-# Pixels of a vector of the gather: rows of sums, first guess and trust are filled up to whole ones, and bands of rows
-# begin with a multiple of them.
-_VECTOR_PX = 16
-_CELL_BLOCKS = _VECTOR_PX // 2
+_CELL_BLOCKS = VECTOR_PX // 2
 # Part of all cells below which they are gathered one by one.
 _FEW = 0.25
 
@@ -73,15 +71,15 @@ class Merger:
         if min(reference.shape) < MIN_SIZE_PX:
             raise ShapeError("too small to be merged", where=reference.info.name)
         height, width = reference.shape
-        self._first = _in_rows([first] if isinstance(first, Frame) else first, reference)
+        self._first = splines_of([first] if isinstance(first, Frame) else first, reference)
         self.white_balance = white_balance
         self.params = params
         self._is_mosaic = reference.domain is Domain.MOSAIC
         # Sums of differences are small beside what they correct: half precision is 1/2000 of a difference.
         # In the room that making the first guess has left: fresh memory costs more than filling.
-        self._sums = memory.empty((height, 6 if self._is_mosaic else 4, _filled_up(width)), np.float16)
+        self._sums = memory.empty((height, 6 if self._is_mosaic else 4, filled_up(width)), np.float16)
         self._sums.fill(0)
-        self._trusted = np.ones((-(-height // 2), _filled_up(width) // 2), np.float32)
+        self._trusted = np.ones((-(-height // 2), filled_up(width) // 2), np.float32)
         self.guide = guide_of(reference, self._first, params.strictness)
         # All of the reference that is needed from here on, but not its pixels.
         self._like = reference.replaced(pixels=np.broadcast_to(np.float32(0), reference.pixels.shape))
@@ -117,20 +115,13 @@ class Merger:
         The pixels are a view of rows of planes; a band of rows made contiguous costs less than the whole.
         """
         height, width = self._like.shape
-        worth = self.params.guess_frames
-        out = self._first[1 : height + 1]
-        if self._is_mosaic:
-            red, _, blue = self.white_balance
-            trust = _sample_trust(self._like.noise, self.white_balance)
-            call("merge_finish_mosaic", self._sums, width, self._first, red, blue, *trust, worth, out)
-        else:
-            call("merge_finish_rgb", self._sums, self._first, worth, out)
+        out = corrected(self._sums, self._first, self._like, self.white_balance, self.params.guess_frames)
         del self._sums, self._first
         info = dataclasses.replace(
             self._like.info, cfa=None, kind="linear" if self._is_mosaic else self._like.info.kind
         )
         return self._like.replaced(
-            pixels=out[:, :, 1 : width + 1].transpose(0, 2, 1), domain=Domain.CAMERA_RGB,
+            pixels=out.transpose(0, 2, 1), domain=Domain.CAMERA_RGB,
             n_effective=_doubled(self._trusted, (height, width)), info=info,
         )  # fmt: skip
 
@@ -147,8 +138,8 @@ class Merger:
                     f"merge_gather_{kind}_cells", flat, width, height, trust, flow, self._first, *how, cells, self._sums
                 )
             return
-        top, bottom = _VECTOR_PX * int(cells[0, 0]), min(_VECTOR_PX * (int(cells[-1, 0]) + 1), height)
-        sums, first = self._sums[top:bottom], self._first[top : bottom + 2]
+        top, bottom = VECTOR_PX * int(cells[0, 0]), min(VECTOR_PX * (int(cells[-1, 0]) + 1), height)
+        sums, first = self._sums[top:bottom], self._first[top : bottom + 2 * BORDER_PX]
         rows = trust[top // 2 : -(-bottom // 2)]
         call(f"merge_gather_{kind}", flat, width, height, rows, flow, first, *how, top, sums, sums)
 
@@ -161,30 +152,6 @@ def _cells(trust: U8) -> npt.NDArray[np.int32]:
     return np.ascontiguousarray(np.argwhere(rows), np.int32)
 
 
-def _in_rows(bands: Iterable[Frame], reference: Frame) -> F32:
-    """Rows of planes with a border of one pixel and columns for whole vectors, float32 [H + 2, 3, at least W + 2], from
-    bands of a picture."""
-    height, width = reference.shape
-    out = memory.empty((height + 2, 3, _filled_up(width) + 2))
-    row = 0
-    for band in bands:
-        band.require(Domain.CAMERA_RGB)
-        n = band.shape[0]
-        if band.shape[1] != width or row + n > height:
-            raise ShapeError("the first guess has another size than the reference", where=reference.info.name)
-        # The border above and below is of the first and of the last band.
-        above, below = int(row == 0), int(row + n == height)
-        call("merge_guess", np.ascontiguousarray(band.pixels), -above, out[row + 1 - above : row + 1 + n + below])
-        row += n
-    if row != height:
-        raise ShapeError("the first guess has another size than the reference", where=reference.info.name)
-    return out
-
-
-def _filled_up(width: int) -> int:
-    return -(-width // _VECTOR_PX) * _VECTOR_PX
-
-
 def _doubled(plane: F32, shape: tuple[int, int]) -> F32:
     """A plane of 2 x 2 blocks at full size."""
     out = memory.empty(shape)
@@ -193,16 +160,6 @@ def _doubled(plane: F32, shape: tuple[int, int]) -> F32:
             part = out[i::2, j::2]
             part[:] = plane[: part.shape[0], : part.shape[1]]
     return out
-
-
-def _sample_trust(
-    noise: NoiseModel, white_balance: tuple[float, float, float], signal: float = 0.1
-) -> tuple[float, float]:
-    """Variance of a green sample over that of a balanced red and blue one, for a grey at a tenth of saturation."""
-    if noise.n_channels == 1:
-        return 1.0, 1.0
-    variance = [w * w * (a * signal / w + b) for w, a, b in zip(white_balance, noise.alpha, noise.beta, strict=True)]
-    return variance[1] / variance[0], variance[1] / variance[2]
 
 
 def relative_weight(noise: NoiseModel, reference: NoiseModel, signal: float = 0.1) -> float:

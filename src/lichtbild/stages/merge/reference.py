@@ -14,7 +14,12 @@ TILE_PX, TILE_BLOCKS = 32, 16
 LANES = 16
 NEAR_PX = 2.5
 MARGIN = 64
-BLUR = np.array([0.0222, 0.2282, 0.4992, 0.2282, 0.0222])
+BORDER = 2
+TAPS = 3**0.5 * (3**0.5 - 2) ** np.arange(5)
+TAPS /= TAPS[0] + 2 * TAPS[1:].sum()
+WIDE = np.array([0.0222, 0.2282, 0.4992, 0.2282, 0.0222])
+FINE = np.array([0.0175, 0.965, 0.0175])
+FILL, NOISE_CHROMA, NOISE_LUMA, CERTAIN, AGAIN = 0.02, 0.22, 0.003, 1.5, 2.5
 
 
 def _field(grid: Floats, y: Any, x: Any, tile: int, reach: float = 1.0) -> Floats:
@@ -78,11 +83,24 @@ def merge_mean_rgb(rgb: Floats, mean: Floats) -> None:
     mean[:] = _box(np.stack([_blocks(rgb[..., c]).mean(0) for c in range(3)]))
 
 
+def _along(values: Floats, kernel: Floats, axis: int) -> Floats:
+    """A symmetric filter along an axis, without the ends that it does not reach."""
+    n = values.shape[axis] - len(kernel) + 1
+    return np.asarray(sum(k * np.take(values, range(i, i + n), axis) for i, k in enumerate(kernel)))
+
+
+def _guess(first: Floats) -> Floats:
+    """Pixels [3, H, W] of the splines whose coefficients are `first`, [H + 4, 3, W + 4]."""
+    spline = np.array([1, 4, 1]) / 6
+    inner = np.moveaxis(first.astype(np.float64), 1, 0)[:, 1:-1, 1:-1]
+    return _along(_along(inner, spline, 1), spline, 2)
+
+
 def merge_texture(first: Floats, out: Floats) -> None:
-    """Variance of the first guess's pixels over the 6 x 6 around each 2 x 2 block: [H + 2, 3, at least W + 2] (a border
-    of one) to [3, H / 2, W / 2]."""
+    """Variance of the first guess's pixels over the 6 x 6 around each 2 x 2 block: coefficients [H + 4, 3, at least
+    W + 4] to [3, H / 2, W / 2]."""
     h, w = out.shape[1:]
-    blocks = np.stack([_blocks(first[1 : 2 * h + 1, k, 1 : 2 * w + 1]) for k in range(3)])
+    blocks = np.stack([_blocks(plane[: 2 * h, : 2 * w]) for plane in _guess(first)])
     mean, square = _box(blocks.mean(1)), _box((blocks**2).mean(1))
     out[:] = np.maximum(square - mean**2, 0)
 
@@ -133,9 +151,29 @@ def merge_trust(agreement: Bytes, out: Bytes) -> None:
     out[:] = np.stack([least & ~own, least & own])
 
 
-def _parabola(offset: Floats) -> tuple[Floats, Floats, Floats]:
-    """Weights of the samples at -1, 0 and 1 for the value at `offset` on the parabola through them."""
-    return 0.5 * offset * (offset - 1), 1 - offset**2, 0.5 * offset * (offset + 1)
+def _spline(offset: Floats) -> tuple[Floats, ...]:
+    """Weights of the coefficients at -2, -1, 0 and 1 for the value at -offset (0 to 1), cubic B-splines; the pieces go
+    on a little beyond."""
+    f = 1 - offset
+    return (1 - f) ** 3 / 6, 2 / 3 - f**2 * (1 - f / 2), 2 / 3 - (1 - f) ** 2 * (1 - (1 - f) / 2), f**3 / 6
+
+
+def _in_cell(grid: Floats, y: Any, x: Any, cell_y: Any, cell_x: Any) -> Floats:
+    """As `_field` for tiles of 32 px, continued from the half tiles `cell_y`, `cell_x` to pixels a little outside."""
+    v, u = (
+        np.where(cell % 2 == 0, LANES * (cell + 1) - 0.5 - place, place - LANES * cell + 0.5)[..., None] / TILE_PX
+        for place, cell in ((y, cell_y), (x, cell_x))
+    )
+    exact = grid.astype(np.float64)
+    i, j, di, dj = cell_y // 2, cell_x // 2, 2 * (cell_y % 2) - 1, 2 * (cell_x % 2) - 1
+    here = exact[i, j]
+
+    def near(at_i: Any, at_j: Any) -> Floats:
+        value = exact[np.clip(at_i, 0, len(grid) - 1), np.clip(at_j, 0, grid.shape[1] - 1)]
+        return np.asarray(np.where(np.abs(value - here) < NEAR_PX, value, here))
+
+    beside, above, across = near(i, j + dj), near(i + di, j), near(i + di, j + dj)
+    return np.asarray((here * (1 - u) + beside * u) * (1 - v) + (above * (1 - u) + across * u) * v)
 
 
 def _landed(
@@ -144,28 +182,30 @@ def _landed(
     """The four samples around where each pixel of a band lies in a frame of `shape`: row and column, weight [h, W],
     and what the first guess says at their place [3, h, W]."""
     height, width = shape
-    h, w = first.shape[0] - 2, width
+    h, w = first.shape[0] - 2 * BORDER, width
     y, x = np.mgrid[top : top + h, 0:w]
-    # Sixteen neighbours along a row read the samples around the place of their middle.
-    middle = x // LANES * LANES + LANES // 2
-    moved = _field(flow, y, x, TILE_PX)
-    whole = np.floor((_field(flow, y, middle - 1, TILE_PX) + _field(flow, y, middle, TILE_PX)) / 2).astype(int)
-    iy, ix = np.clip(y + whole[..., 0], 0, height - 2), x + whole[..., 1]
-    dy, dx = np.clip(y + moved[..., 0] - iy, -1, 2), np.clip(moved[..., 1] - whole[..., 1], -1, 2)
-    start = iy * width + x // LANES * LANES + whole[..., 1]
-    is_whole = (start >= 0) & (start + width + LANES + 1 <= height * width)
-    full = trust[(y - top) // 2, x // 2] / 255 * weight * is_whole
+    # The pixels of a cell of 16 x 16 read the samples around the place of its middle.
+    cell = y // LANES, x // LANES
+    middle = LANES * cell[0] + 7.5, LANES * cell[1] + 7.5
+    whole = np.floor(_in_cell(flow, *middle, *cell)).astype(int)
+    offset = np.clip(_in_cell(flow, y, x, *cell) - whole, -1, 2)
+    full = trust[(y - top) // 2, x // 2] / 255 * weight
     landed: list[tuple[Any, Any, Floats, Floats]] = []
     for j in (0, 1):
+        # What one sample says does not depend on the row of pixels that asks.
+        by_y, by_x = (_spline(d) for d in np.moveaxis(np.clip(_in_cell(flow, y + j, x, *cell) - whole, -1, 2), -1, 0))
         for i in (0, 1):
-            oy, ox = j - dy, i - dx
+            sy, sx = y + whole[..., 0] + j, x + whole[..., 1] + i
             expected: Floats = np.zeros((3, h, w))
-            for b, by_y in enumerate(_parabola(oy)):
-                for a, by_x in enumerate(_parabola(ox)):
-                    expected += by_y * by_x * np.moveaxis(first[b : b + h, :, a : a + w], 1, 0)
-            near = [np.maximum(1 - falloff * o * o, 0) ** 8 for o in (oy, ox)]
-            is_within = (ix + i >= 0) & (ix + i < width)
-            landed.append((iy + j, ix + i, full * near[0] * near[1] * is_within, expected))
+            for b in range(4):
+                row = np.minimum(y - top + j + b, len(first) - 1)
+                for a in range(4):
+                    expected += by_y[b] * by_x[a] * np.moveaxis(first[row, :, x + i + a], 2, 0)
+            near = [np.maximum(1 - falloff * (k - offset[..., n]) ** 2, 0) ** 8 for n, k in ((0, j), (1, i))]
+            start = sy * width + LANES * cell[1] + whole[..., 1] + i
+            is_there = (sy >= 0) & (sy < height) & (sx >= 0) & (sx < width)
+            is_there &= (start >= 0) & (start + LANES <= height * width)
+            landed.append((sy, sx, full * near[0] * near[1] * is_there, expected))
     return landed
 
 
@@ -182,8 +222,8 @@ def merge_gather_mosaic(
     weights.
 
     mosaic [H * W]; trust uint8 of the band's 2 x 2 blocks; flow [th, tw, 2] of the picture's tiles of 32 px; first
-    [h + 2, 3, W + 2], both with columns for whole vectors; falloff = 1 / (16 sigma^2); samples at or above `clip` are
-    left out; the band begins at row `top` of the picture.
+    [h + 4, 3, W + 4], coefficients of splines; both with columns for whole vectors; falloff = 1 / (16 sigma^2); samples
+    at or above `clip` are left out; the band begins at row `top` of the picture.
     """
     total = sums.astype(np.float64)
     y, x = np.mgrid[0 : sums.shape[0], 0:width]
@@ -230,42 +270,88 @@ def _of_cells(gather: Any, frame: Floats, width: int, height: int, *rest: Any) -
         sums[place] += whole[place]
 
 
-def merge_guess(rgb: Floats, top: int, out: Floats) -> None:
-    """Rows of [h, W, 3] from `top` on as rows of planes [n, 3, W + 2 or more]; rows and columns beyond repeat."""
-    rows = np.clip(np.arange(len(out)) + top, 0, len(rgb) - 1)
-    columns = np.clip(np.arange(out.shape[2]) - 1, 0, rgb.shape[1] - 1)
-    out[:] = np.moveaxis(rgb[rows][:, columns], 2, 1)
+def merge_guess(above: Floats, rgb: Floats, is_first: int, top: int, out: Floats) -> None:
+    """Coefficients of the cubic B-splines through the pixels of [h, W, 3], whose band before ends with `above`, from
+    row `top` on, as rows of planes [m, 3, W + 4 or more]; rows and columns beyond repeat."""
+    reach = len(TAPS) - 1
+    rows = np.arange(-reach, len(out) + reach) + top
+    if is_first:
+        pixels = rgb[np.clip(rows, 0, len(rgb) - 1)]
+    else:
+        pixels = np.concatenate([above, rgb])[np.clip(rows + len(above), 0, len(above) + len(rgb) - 1)]
+    columns = np.clip(np.arange(-reach, out.shape[2] + reach) - BORDER, 0, rgb.shape[1] - 1)
+    taps = np.concatenate([TAPS[:0:-1], TAPS])
+    out[:] = np.moveaxis(_along(_along(pixels[:, columns].astype(np.float64), taps, 0), taps, 1), 2, 1)
 
 
-def merge_finish_rgb(sums: Floats, first: Floats, worth: float, out: Floats) -> None:
-    """First guess plus mean difference, the guess counting as `worth` frames: [H, 4, W] to [H, 3, W + 2]."""
-    exact = sums.astype(np.float64)
+def merge_finish_rgb(sums: Floats, first: Floats, top: int, worth: float, out: Floats) -> None:
+    """First guess plus mean difference, the guess counting as `worth` frames: rows of [H, 4, W] from `top` on, and
+    [h + 4, 3, W + 4], to [h, 3, W + 4]."""
+    exact = sums[top : top + len(out), :, : out.shape[2] - 2 * BORDER].astype(np.float64)
     _corrected(first, exact[:, :3] / (exact[:, 3:] + worth + 1e-12), out)
 
 
 def _corrected(first: Floats, added: Floats, out: Floats) -> None:
-    """First guess [H + 2, 3, W + 2] plus [H, 3, W], without the rows of its border."""
-    beyond = first.shape[2] - added.shape[2] - 1
-    out[:] = first[1:-1] + np.pad(added, ((0, 0), (0, 0), (1, beyond)), "edge")
+    """The guess of coefficients [h + 4, 3, W + 4] plus [h, 3, W]; the border is whatever it is."""
+    out[:] = 0
+    width = added.shape[2]
+    out[:, :, BORDER : BORDER + width] = np.moveaxis(_guess(first), 0, 1)[:, :, :width] + added
+
+
+def _mirrored(start: int, stop: int, n: int) -> npt.NDArray[np.intp]:
+    """Indices of an array of n, those beyond its ends mirrored back."""
+    k = np.arange(start, stop)
+    k = np.where(k < 0, -1 - k, k)
+    return np.where(k >= n, 2 * n - 1 - k, k)
 
 
 def merge_finish_mosaic(
-    sums: Floats, width: int, first: Floats, wb_red: float, wb_blue: float, trust_red: float, trust_blue: float,
-    worth: float, out: Floats,
+    sums: Floats, width: int, first: Floats, top: int, noise: Floats, gain: Floats, wb_red: float, wb_blue: float,
+    trust_red: float, trust_blue: float, worth: float, out: Floats,
 ) -> None:  # fmt: skip
     """First guess plus what the frames add to it: to differences of colour by sums blurred over 0.8 px, to luminance
-    by all samples of all colours, each freed of its difference of colour and weighted by its noise. [H, 6, `width` or
-    more] to [H, 3, width + 2]."""
-    exact = np.moveaxis(sums[:, :, :width].astype(np.float64), 1, 0)
-    h, w = exact.shape[1:]
-    padded = np.pad(exact, ((0, 0), (2, 2), (2, 2)), "symmetric")
-    rows = sum(k * padded[:, i : i + h] for i, k in enumerate(BLUR))
-    blurred = np.asarray(sum(k * rows[:, :, i : i + w] for i, k in enumerate(BLUR)))
-    share = np.array([0.25, 0.5, 0.25])[:, None, None]
-    mean = blurred[:3] / (blurred[3:] + worth * share + 1e-12)
+    by all samples of all colours, each freed of its difference of colour and weighted by its noise. Where finer sums
+    say what noise does not explain, they count. Rows of [H, 6, W or more] from `top` on, and [h + 4, 3, W + 4], to
+    [h, 3, W + 4].
+
+    noise [6]: alpha, then beta of samples; gain [th, tw] of the tiles of these rows."""
+    h, w = len(out), width
+    reach = 4  # rows and columns around a pixel that decide it: 2 of the mean, 2 of the blur
+    rows, columns = (_mirrored(at - reach, at + k + reach, n) for k, at, n in ((h, top, len(sums)), (w, 0, w)))
+    around = np.moveaxis(sums.astype(np.float64)[rows][:, :, columns], 1, 0)
+    wide = _along(_along(around, WIDE, 1), WIDE, 2)
+    fine = _along(_along(around[:, 1:-1, 1:-1], FINE, 1), FINE, 2)
+    bare = around[:, 2:-2, 2:-2]
+    share = worth * np.array([0.25, 0.5, 0.25])[:, None, None]
     balance = np.array([wb_red, 1, wb_blue])[:, None, None]
     trust = np.array([trust_red, 1, trust_blue])[:, None, None]
-    of_colour = balance * mean - mean[1]
-    luma = (trust * (balance * exact[:3] - exact[3:] * of_colour)).sum(0)
-    luma /= (trust * exact[3:]).sum(0) + worth * (trust * share).sum() + 1e-12
-    _corrected(first, np.moveaxis((luma + of_colour) / balance, 0, 1), out)
+
+    def chrominance(v: Floats) -> Floats:
+        mean = balance * v[:3] / (v[3:] + share + 1e-12)
+        return np.asarray(mean - mean[1])
+
+    def luminance(v: Floats, chroma: Floats) -> Floats:
+        over = (trust * (v[3:] + share)).sum(0) + 1e-12
+        return np.asarray((trust * (balance * v[:3] - v[3:] * chroma)).sum(0) / over)
+
+    filled, coarse = fine + FILL * wide, chrominance(wide)
+    finer = chrominance(filled) - coarse
+    guess = _guess(np.pad(first, ((2, 2), (0, 0), (2, 2)), "edge"))[:, :, : w + 4]
+    y, x = (np.maximum(np.arange(-2, k + 2), 0) for k in (h, w))
+    of_tile = gain[np.minimum(y // TILE_PX, len(gain) - 1)][:, np.minimum(x // TILE_PX, gain.shape[1] - 1)]
+    alpha, beta = noise[:3, None, None], noise[3:, None, None]
+    variance = (alpha * np.maximum(guess, 0) + beta * of_tile) * of_tile * balance**2
+    of_mean = NOISE_CHROMA * variance / (filled[3:] + share + 1e-12)
+    colour = np.mean([finer[k] ** 2 / (of_mean[k] + of_mean[1]) for k in (0, 2)], axis=0)
+    detail = luminance(bare, coarse) - luminance(fine, coarse)
+    over = (trust * (bare[3:] + share)).sum(0) + 1e-12
+    box = np.ones(5) / 5
+    told = [
+        np.maximum(1 - CERTAIN / np.maximum(_along(_along(v, box, 0), box, 1), 1e-6), 0)
+        for v in (colour, detail**2 * over / (NOISE_LUMA * variance[1]))
+    ]
+    inner = np.s_[:, 2:-2, 2:-2]
+    chroma = coarse[inner] + told[0] * finer[inner]
+    low, high = luminance(fine[inner], chroma), luminance(bare[inner], chroma)
+    added = (low + AGAIN * told[1] * (high - low) + chroma) / balance
+    _corrected(first, np.moveaxis(added, 0, 1), out)

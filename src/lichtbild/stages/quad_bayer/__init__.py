@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 
 from lichtbild.core import native
 from lichtbild.core.camera import Cfa
-from lichtbild.core.corrections import Area, FixBadPixelsList, Opcode, TrimBounds
+from lichtbild.core.corrections import at_size
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, ShapeError
 from lichtbild.core.frame import GAIN_STEP_PX, Frame, sample_gain_grid
@@ -20,7 +18,6 @@ from lichtbild.core.params import Params, param
 
 __all__ = ["QuadBayerParams", "bin_quads", "remosaic", "to_bayer"]
 
-Op = TypeVar("Op", bound=Opcode)
 # White noise interpolated as `remosaic` does is about as correlated as after a Gaussian of this width.
 CORRELATION_PX = 0.4
 
@@ -75,7 +72,9 @@ def bin_quads(frame: Frame) -> Frame:
         nodes = [np.arange(-(-length // GAIN_STEP_PX) + 1) * 2.0 * GAIN_STEP_PX for length in (height, width)]
         gain = sample_gain_grid(gain, nodes[0], nodes[1])
     crop = frame.info.default_crop
-    opcodes = dataclasses.replace(frame.info.opcodes, after_demosaic=_halved(frame.info.opcodes.after_demosaic))
+    opcodes = dataclasses.replace(
+        frame.info.opcodes, after_demosaic=at_size(frame.info.opcodes.after_demosaic, (2.0, 2.0))
+    )
     info = dataclasses.replace(
         frame.info,
         shape=(height, width),
@@ -134,33 +133,3 @@ def _checked(frame: Frame, smallest_px: int) -> Cfa:
     if min(frame.shape) < smallest_px:
         raise ShapeError(f"a quad-Bayer picture has at least {smallest_px} rows and columns", where=frame.info.name)
     return cfa
-
-
-def _halved(ops: Sequence[Opcode]) -> tuple[Opcode, ...]:
-    """Opcodes of the full size for the half: what counts pixels is halved, relative positions stay."""
-    return tuple(_half(op) for op in ops)
-
-
-def _half(op: Op) -> Op:
-    if isinstance(op, TrimBounds):
-        bounds = {name: getattr(op, name) // 2 for name in ("top", "left", "bottom", "right")}
-        return dataclasses.replace(op, **bounds)
-    if isinstance(op, FixBadPixelsList):
-        points = tuple((r // 2, c // 2) for r, c in op.points)
-        rectangles = tuple((t // 2, le // 2, -(-b // 2), -(-r // 2)) for t, le, b, r in op.rectangles)
-        return dataclasses.replace(op, points=points, rectangles=rectangles)
-    area = getattr(op, "area", None)
-    if not isinstance(area, Area):
-        return op
-    half = dataclasses.replace(
-        area, top=area.top // 2, left=area.left // 2, bottom=-(-area.bottom // 2), right=-(-area.right // 2)
-    )
-    changes: dict[str, Any] = {"area": half}
-    values = getattr(op, "values", None)
-    if isinstance(values, np.ndarray):  # a number for every second row or column
-        is_column = getattr(op, "is_column", False)
-        n = half.right - half.left if is_column else half.bottom - half.top
-        pitch = half.column_pitch if is_column else half.row_pitch
-        at = np.minimum(np.arange(-(-n // pitch)) * 2, values.size - 1)
-        changes["values"] = np.ascontiguousarray(values[at])
-    return dataclasses.replace(op, **changes)

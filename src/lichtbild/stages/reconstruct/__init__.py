@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import Domain, DomainError, Frame, Params, ShapeError, memory, param
-from lichtbild.core.frame import GAIN_STEP_PX
 from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge import clip_level
-from lichtbild.stages.reconstruct.shrink import START_FRAMES, Shrinkage
+from lichtbild.stages.reconstruct.shrink import Shrinkage
+from lichtbild.stages.reconstruct.stream import Begin, Stream
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
-
-# About so many rows of pixels are reconstructed at a time: 200 MB for a width of 4000, and 70 a further 100 rows.
-BAND_PX = 256
-# Rows of pixels that one step of the reconstruction looks beyond a band: a block of the transform, aperture and taps.
-REACH_PX = 16
 
 
 @dataclass(frozen=True)
@@ -104,23 +100,21 @@ class Reconstruction:
         """Times that all samples are asked."""
         return self.params.steps or 2
 
-    @property
-    def halo_px(self) -> int:
-        """Rows beyond a band that its start must show."""
-        return -(-REACH_PX * self.n_steps // GAIN_STEP_PX) * GAIN_STEP_PX
+    def stream(self, begin: Begin, row: int = 0) -> Stream:
+        """The picture in the making, from `row` on; `begin` gives rows of the merged, denoised frame."""
+        place: tuple[Any, ...] = self._frames[: len(self._facts)], self._marks[: len(self._facts)]
+        place += tuple(np.ascontiguousarray(np.stack(each), np.float32) for each in (self._hand, self._local))
+        place += np.array(self._facts, np.float32), *self._red
+        shrinkage = Shrinkage.of(self.noise, self.balance, self.params.strength)
+        return Stream(place, self.shape, shrinkage, begin, self.n_steps, row)
 
-    def picture(self, start: Frame, row: int = 0, rows: tuple[int, int] | None = None, scale: int = 1) -> Frame:
-        """The picture, or a band of it.
+    def picture(self, start: Frame, scale: int = 1) -> Frame:
+        """The whole picture.
 
         Parameters
         ----------
         start
-            CAMERA_RGB: the merged frame, denoised, or rows of it; its `n_effective` tells how many frames agree.
-        row
-            Row of the whole picture that `start` begins with, a multiple of 16.
-        rows
-            Rows (first, last + 1) of `start` that are wanted; None: all. Seamless where `start` shows `halo_px` rows
-            more at both ends, or the picture ends.
+            CAMERA_RGB: the merged frame, denoised; its `n_effective` tells how many frames agree.
         scale
             1, or 2 for twice the pixels along each axis.
 
@@ -129,48 +123,21 @@ class Reconstruction:
         CAMERA_RGB float32 with the noise that is left.
         """
         start.require(Domain.CAMERA_RGB)
-        height, width = start.shape
-        if width != self.shape[1] or row % GAIN_STEP_PX or row < 0 or row + height > self.shape[0]:
-            raise ShapeError(f"rows {row} to {row + height} are no band of {self.shape}", where=start.info.name)
-        first, last = rows or (0, height)
-        out = memory.empty((scale * (last - first), scale * width, 3))
-        # In even parts: each costs its halo once more.
-        n_parts = max(1, round((last - first) / BAND_PX))
-        step = -(-(last - first) // (n_parts * GAIN_STEP_PX)) * GAIN_STEP_PX
-        for top in range(first, last, step):
-            bottom = min(top + step, last)
-            low = max(top - self.halo_px, 0) // GAIN_STEP_PX * GAIN_STEP_PX
-            band = start.rows(low, min(bottom + self.halo_px, height))
-            fine = self._fine(band, row + low)
-            part = out[scale * (top - first) : scale * (bottom - first)]
-            name = "reconstruct_pixels" if scale == 1 else "reconstruct_fine_pixels"
-            call(name, fine, self.balance, scale * (top - low), part)
-        if scale == 1:
-            return start.rows(first, last).replaced(pixels=out) if rows else start.replaced(pixels=out)
-        size = np.broadcast_to(np.float32(0), (scale * height, scale * width, 3))
-        n = float(np.mean(start.n_effective))
-        whole = start.replaced(pixels=size, n_effective=n, gain=_doubled(start.gain))
-        return whole.rows(scale * first, scale * last).replaced(pixels=out)
+        if start.shape != self.shape:
+            raise ShapeError(f"a start of {start.shape} for a burst of {self.shape}", where=start.info.name)
+        height, width = self.shape
+        out = memory.empty((scale * height, scale * width, 3))
+        self.stream(start.rows).rows(0, height, scale, out)
+        return enlarged(start, scale).replaced(pixels=out)
 
-    def _fine(self, start: Frame, row: int) -> F32:
-        """The balanced fine picture float32 [3, 2 h, 2 W] of a band, right `halo_px` from where it was cut."""
-        height, width = start.shape
-        frames = self._frames[: len(self._facts)], self._marks[: len(self._facts)]
-        hand, local = (np.ascontiguousarray(np.stack(each), np.float32) for each in (self._hand, self._local))
-        place = (*frames, hand, local, np.array(self._facts, np.float32), *self._red, row)
-        corners, pixels = (12, height, width), (3, 2 * height, 2 * width)
-        count, sums = memory.empty(corners), memory.empty(corners)
-        call("reconstruct_count", *place, count)
-        pilot, moved, fine = (memory.empty(pixels) for _ in range(3))
-        call("reconstruct_start", np.ascontiguousarray(start.pixels), self.balance, pilot)
-        shrinkage = Shrinkage.of(start, self.noise, self.balance, self.params.strength)
-        former = pilot
-        for step in range(self.n_steps):
-            call("reconstruct_residual", *place, self.balance, former, sums)
-            call("reconstruct_moved", former, sums, count, START_FRAMES / 16, moved)
-            shrinkage.apply(moved, pilot, fine, is_first=step == 0)
-            former = fine
-        return former
+
+def enlarged(frame: Frame, scale: int) -> Frame:
+    """What a frame tells beside its pixels, of one with `scale` times as many along each axis; all of these are 0."""
+    size = np.broadcast_to(np.float32(0), (scale * frame.shape[0], scale * frame.shape[1], 3))
+    if scale == 1:
+        return frame.replaced(pixels=size, domain=Domain.CAMERA_RGB)
+    n = float(np.mean(frame.n_effective))
+    return frame.replaced(pixels=size, domain=Domain.CAMERA_RGB, n_effective=n, gain=_doubled(frame.gain))
 
 
 def _doubled(gain: F32 | None) -> F32 | None:

@@ -5,6 +5,9 @@ README.md has the idea, reference.py the NumPy twins.
 lie inside pixel p. "Corners" lie between them: corner C is what a whole pixel would see if it were centred between fine
 pixels C and C + 1; corner 2 p is pixel p itself. What belongs to corners is kept by phase: plane
 4 c + 2 a + b at [i, j] is corner (2 i + a, 2 j + b) of colour c.
+
+Pictures are rows of planes, so that a band of rows is an array of its own, and every kernel makes a band: "above" is
+how many rows its input shows before the first that is made.
 """
 
 import halide as hl
@@ -57,7 +60,6 @@ class Samples:
     def __init__(self, g):
         frames, packed = g.frames, g.packed
         w, h = frames.dim(0).extent(), frames.dim(1).extent()
-        band = g.out.output_buffer().dim(1).extent()
         row = y + g.row
         block = [hl.clamp(v // 2, 0, packed.dim(i).extent() - 1) for i, v in enumerate((x, row))]
         mark = packed[block[0], block[1], k]
@@ -68,7 +70,7 @@ class Samples:
         ny, nx = hl.floor(py + f32(0.5)), hl.floor(px + f32(0.5))
         iy, ix = hl.i32(ny), hl.i32(nx)
         inside = (iy >= 0) & (iy < h) & (ix >= 0) & (ix < w)
-        inside = inside & (x >= 0) & (x < w) & (y >= 0) & (y < band)
+        inside = inside & (x >= 0) & (x < w) & (row >= 0) & (row < h)
         stored = frames[hl.clamp(ix, 0, w - 1), hl.clamp(iy, 0, h - 1), k]
         is_valid = inside & (stored != hl.i16(-32768))
         weight = hl.f32(hl.i32(mark // hl.u8(2))) * f32(1 / 127) * g.facts[1, k]
@@ -101,7 +103,7 @@ def spread(values, samples, r, g):
                         sums[i] = sums[i] + tap * value[colour]
     before = acc[x, y]
     acc[x, y] = hl.Tuple([before[i] + sums[i] for i in range(12)])
-    g.out[x, y, c] = pick([acc[x, y][i] for i in range(12)], c)
+    g.out[x, c, y] = pick([acc[x, y][i] for i in range(12)], c)
 
     # A tile stays in the second-level cache while all frames pass; three rows of samples in the first.
     g.out.bound(c, 0, 12).split(x, xo, xi, 224, GUARD).split(y, yo, yi, 16, GUARD).reorder(c, xi, yi, xo, yo)
@@ -155,7 +157,7 @@ class Count:
     """frames int16 [K, H, W] (-32768: no sample), packed uint8 [K, ceil(H / 2), ceil(W / 2)] (twice the trust, 127 =
     full, plus 1 where the local motion holds), hand and local motion float32 [K, th, tw, 2] (dy, dx) px, facts float32
     [K, 2] (value of one step of a frame's numbers, weight), row and column of red, first row of the band -> weight of
-    samples that fell near each corner float32 [12, h, W]."""
+    samples that fell near each corner float32 [rows, 12, W]."""
 
     frames = hl.InputBuffer(hl.Int(16), 3)
     packed = hl.InputBuffer(hl.UInt(8), 3)
@@ -179,8 +181,9 @@ class Count:
 
 @hl.generator(name="reconstruct_residual")
 class Residual:
-    """As reconstruct_count, then white balance [3] and the fine picture float32 [3, 2 h, 2 W] of the band -> weighted
-    differences of the samples from what the fine picture lets expect at their very place, spread to the corners."""
+    """As reconstruct_count, then white balance [3], the fine picture float32 [n, 3, 2 W] and px above -> weighted
+    differences of the samples from what the fine picture lets expect at their very place, spread to the corners.
+    The fine picture is asked for 4 px above and below."""
 
     frames = hl.InputBuffer(hl.Int(16), 3)
     packed = hl.InputBuffer(hl.UInt(8), 3)
@@ -192,16 +195,18 @@ class Residual:
     row = hl.InputScalar(hl.Int(32))
     balance = hl.InputBuffer(hl.Float(32), 1)
     fine = hl.InputBuffer(hl.Float(32), 3)
+    above = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
         r = hl.RDom([(0, g.frames.dim(2).extent())])
         samples = Samples(g)
-        last = [g.fine.dim(i).extent() - 1 for i in (0, 1)]
+        last = [g.fine.dim(i).extent() - 1 for i in (0, 2)]
         # Along rows, then across them: what a pixel centred on a corner sees.
         pairs, corners = hl.Func("pairs"), hl.Func("corners")
-        columns = [g.fine[hl.clamp(2 * x + i, 0, last[0]), hl.clamp(y, 0, last[1]), c] for i in range(-1, 4)]
+        line = hl.clamp(y + 2 * g.above, 0, last[1])
+        columns = [g.fine[hl.clamp(2 * x + i, 0, last[0]), c, line] for i in range(-1, 4)]
         pairs[x, y, c] = hl.Tuple([seen(columns[i : i + 4]) for i in (0, 1)])
         rows = [pairs[x, 2 * y + i, c] for i in range(-1, 4)]
         corners[x, y, c] = hl.Tuple([seen([row[b_] for row in rows[a : a + 4]]) for a in (0, 1) for b_ in (0, 1)])
@@ -227,12 +232,13 @@ class Residual:
 
 @hl.generator(name="reconstruct_moved")
 class Moved:
-    """fine picture float32 [3, 2 h, 2 W], differences and weights at the corners [12, h, W], least weight -> the fine
-    picture moved by what its four corners ask for, float32 [3, 2 h, 2 W]."""
+    """fine picture float32 [2 h, 3, 2 W], differences and weights at the corners [n, 12, W], px above of these, least
+    weight -> the fine picture moved by what its four corners ask for, float32 [2 h, 3, 2 W]."""
 
     fine = hl.InputBuffer(hl.Float(32), 3)
     sums = hl.InputBuffer(hl.Float(32), 3)
     count = hl.InputBuffer(hl.Float(32), 3)
+    above = hl.InputScalar(hl.Int(32))
     least = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
@@ -241,7 +247,8 @@ class Moved:
 
         def corner(planes, a, b_, i, k_, colour):
             """Corner (2 i + a, 2 k + b), a and b from -1 to 1; nothing beyond the edge."""
-            return planes[hl.max(k_ + b_ // 2, 0), hl.max(i + a // 2, 0), 4 * colour + 2 * (a % 2) + b_ % 2]
+            row = hl.max(i + g.above + a // 2, 0)
+            return planes[hl.max(k_ + b_ // 2, 0), 4 * colour + 2 * (a % 2) + b_ % 2, row]
 
         def around(planes, a, b_):
             i, k_ = y // 2, x // 2
@@ -253,10 +260,10 @@ class Moved:
             for b_ in (0, 1):
                 steps.append(around(g.sums, a, b_) / hl.max(around(g.count, a, b_), g.least))
         phase = 2 * (y % 2) + x % 2
-        g.out[x, y, c] = g.fine[x, y, c] + pick(steps, phase)
+        g.out[x, c, y] = g.fine[x, c, y] + pick(steps, phase)
         g.out.output_buffer().dim(0).set_min(0)
         g.out.align_bounds(x, 2).align_bounds(y, 2)
-        g.out.split(y, y, yi, 2).split(x, x, xi, 2).reorder(xi, x, yi, y, c).unroll(xi).unroll(yi)
+        g.out.split(y, y, yi, 2).split(x, x, xi, 2).reorder(xi, x, yi, c, y).unroll(xi).unroll(yi)
         g.out.vectorize(x, LANES, GUARD).parallel(y, 16, GUARD).never_partition_all()
 
 
@@ -270,30 +277,31 @@ QUARTER = [-0.0614, 0.1095, -0.1489, 0.2739, 1.0367, -0.2852, 0.1558, -0.0804]
 
 @hl.generator(name="reconstruct_start")
 class Start:
-    """camera_rgb float32 [h, W, 3], white balance [3] -> balanced fine picture float32 [3, 2 h, 2 W] that pixels
-    see it in."""
+    """camera_rgb float32 [n, W, 3], white balance [3], px above -> balanced fine picture float32 [2 h, 3, 2 W] that
+    pixels see it in."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
+    above = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
         w, h = g.rgb.dim(1).extent(), g.rgb.dim(2).extent()
         planes, rows = hl.Func("planes"), hl.Func("rows")
-        planes[x, y, c] = g.rgb[c, hl.clamp(x, 0, w - 1), hl.clamp(y, 0, h - 1)] * g.balance[c]
+        planes[x, c, y] = g.rgb[c, hl.clamp(x, 0, w - 1), hl.clamp(y + g.above, 0, h - 1)] * g.balance[c]
         down = [
-            total(f32(weight) * planes[x, y // 2 + i, c] for weight, i in zip(QUARTER, offsets, strict=True))
+            total(f32(weight) * planes[x, c, y // 2 + i] for weight, i in zip(QUARTER, offsets, strict=True))
             for offsets in (range(-4, 4), range(4, -4, -1))
         ]
-        rows[x, y, c] = hl.select(y % 2 == 0, down[0], down[1])
+        rows[x, c, y] = hl.select(y % 2 == 0, down[0], down[1])
         along = [
-            total(f32(weight) * rows[x // 2 + i, y, c] for weight, i in zip(QUARTER, offsets, strict=True))
+            total(f32(weight) * rows[x // 2 + i, c, y] for weight, i in zip(QUARTER, offsets, strict=True))
             for offsets in (range(-4, 4), range(4, -4, -1))
         ]
-        g.out[x, y, c] = hl.select(x % 2 == 0, along[0], along[1])
+        g.out[x, c, y] = hl.select(x % 2 == 0, along[0], along[1])
         g.out.bound(c, 0, 3)
-        g.out.split(y, yo, yi, 32, GUARD).split(yi, yi, yr, 2).split(x, x, xi, 2, GUARD)
+        g.out.split(y, yo, yi, 16, GUARD).split(yi, yi, yr, 2).split(x, x, xi, 2, GUARD)
         g.out.reorder(xi, x, yr, c, yi, yo).unroll(xi).unroll(yr).unroll(c).vectorize(x, LANES, GUARD).parallel(yo)
         planes.store_at(g.out, yo).compute_at(g.out, yi).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
         rows.compute_at(g.out, yi).bound(c, 0, 3).align_bounds(y, 2).unroll(y, 2).vectorize(x, LANES)
@@ -303,37 +311,36 @@ class Start:
 
 @hl.generator(name="reconstruct_pixels")
 class Pixels:
-    """fine picture float32 [3, 2 h, 2 W], white balance [3], first row -> what whole pixels see, camera_rgb float32
+    """fine picture float32 [n, 3, 2 W], white balance [3], px above -> what whole pixels see, camera_rgb float32
     [rows, W, 3]."""
 
     fine = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
-    first = hl.InputScalar(hl.Int(32))
+    above = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        last = [g.fine.dim(i).extent() - 1 for i in (0, 1)]
+        last = [g.fine.dim(i).extent() - 1 for i in (0, 2)]
         pixel = hl.Func("pixel")
-        rows = [hl.clamp(2 * (y + g.first) + i, 0, last[1]) for i in range(-1, 3)]
+        rows = [hl.clamp(2 * (y + g.above) + i, 0, last[1]) for i in range(-1, 3)]
         columns = [hl.clamp(2 * x + i, 0, last[0]) for i in range(-1, 3)]
-        pixel[x, y, c] = seen([seen([g.fine[column, row, c] for row in rows]) for column in columns])
+        pixel[x, y, c] = seen([seen([g.fine[column, c, row] for row in rows]) for column in columns])
         g.out[c, x, y] = pixel[x, y, c] / g.balance[c]
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 16, GUARD)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 8, GUARD)
 
 
-@hl.generator(name="reconstruct_fine_pixels")
-class FinePixels:
-    """fine picture float32 [3, 2 h, 2 W], white balance [3], first row -> camera_rgb float32 [rows, 2 W, 3]."""
+@hl.generator(name="reconstruct_points")
+class Points:
+    """fine picture float32 [rows, 3, 2 W], white balance [3] -> camera_rgb float32 [rows, 2 W, 3]."""
 
     fine = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
-    first = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        g.out[c, x, y] = g.fine[x, y + g.first, c] / g.balance[c]
+        g.out[c, x, y] = g.fine[x, c, y] / g.balance[c]
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 16, GUARD)
 
 

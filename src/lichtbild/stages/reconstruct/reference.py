@@ -61,13 +61,15 @@ def _samples(
     """Of frame k, the sample nearest to each pixel of the band: offset [2, h, W], weight, colour, value."""
     n_rows, width = frames.shape[1:]
     y, x = np.mgrid[row : row + height, 0:width]
-    mark = packed[k, np.minimum(y // 2, packed.shape[1] - 1), np.minimum(x // 2, packed.shape[2] - 1)]
+    is_picture = (y >= 0) & (y < n_rows)
+    y = np.clip(y, 0, n_rows - 1)
+    mark = packed[k, y // 2, np.minimum(x // 2, packed.shape[2] - 1)]
     moved = np.where(mark & 1, _displacement(local[k], y, x), _displacement(hand[k], y, x))
     place = np.stack([y, x]) + moved
     near = np.floor(place + 0.5).astype(int)
     is_inside = ((near >= 0) & (near < np.array([n_rows, width])[:, None, None])).all(0)
     stored = frames[k, np.clip(near[0], 0, n_rows - 1), np.clip(near[1], 0, width - 1)].astype(int)
-    weight = np.where(is_inside & (stored != NO_SAMPLE), (mark // 2) / 127 * facts[k, 1], 0)
+    weight = np.where(is_picture & is_inside & (stored != NO_SAMPLE), (mark // 2) / 127 * facts[k, 1], 0)
     colour = (near[0] - red[0]) % 2 + (near[1] - red[1]) % 2
     return near - place, weight, colour, stored * float(facts[k, 0])
 
@@ -90,19 +92,25 @@ def _spread(values: Floats, offset: Floats, total: Floats) -> None:
         total[phase::4] += inside[:, phase // 2 :: 2, phase % 2 :: 2]
 
 
+def _around(out: Floats) -> tuple[Floats, int]:
+    """Room for the corners of a band [h, 12, W] and of a row more at both ends, and its number of rows."""
+    rows, planes, width = out.shape
+    return np.zeros((planes, rows + 2, width)), rows + 2
+
+
 def reconstruct_count(
     frames: Numbers, packed: Numbers, hand: Floats, local: Floats, facts: Floats, red_row: int, red_column: int,
     row: int, out: Floats,
 ) -> None:  # fmt: skip
-    """Weight of the samples of each colour that fell near each corner, [12, h, W]: plane 4 c + 2 a + b at [i, j] is
+    """Weight of the samples of each colour that fell near each corner, [h, 12, W]: plane 4 c + 2 a + b at [i, j] is
     corner (2 i + a, 2 j + b), which lies half a fine pixel after fine pixel (2 i + a, 2 j + b)."""
-    total = np.zeros(out.shape)
+    total, height = _around(out)
     for k in range(len(frames)):
         offset, weight, colour, _ = _samples(
-            frames, packed, hand, local, facts, (red_row, red_column), row, out.shape[1], k
+            frames, packed, hand, local, facts, (red_row, red_column), row - 1, height, k
         )
         _spread(np.stack([np.where(colour == c, weight, 0) for c in range(3)]), offset, total)
-    out[:] = total
+    out[:] = np.moveaxis(total[:, 1:-1], 1, 0)
 
 
 def corners_of(fine: Floats) -> Floats:
@@ -116,16 +124,17 @@ def corners_of(fine: Floats) -> Floats:
 
 def reconstruct_residual(
     frames: Numbers, packed: Numbers, hand: Floats, local: Floats, facts: Floats, red_row: int, red_column: int,
-    row: int, balance: Floats, fine: Floats, out: Floats,
+    row: int, balance: Floats, fine: Floats, above: int, out: Floats,
 ) -> None:  # fmt: skip
-    """Weighted differences of the samples from what `fine` lets expect at their place, as `reconstruct_count`."""
-    total = np.zeros(out.shape)
-    _, height, width = out.shape
-    padded = np.pad(fine.astype(np.float64), ((0, 0), (4, 5), (4, 5)), "edge")
-    corners = corners_of(padded)[:, 2:-3, 2:-3]
+    """Weighted differences of the samples from what `fine` [n, 3, 2 W], which begins `above` px before the band, lets
+    expect at their place, as `reconstruct_count`."""
+    total, height = _around(out)
+    width = out.shape[2]
+    padded = np.pad(np.moveaxis(fine, 1, 0).astype(np.float64), ((0, 0), (8, 8), (4, 5)), "edge")
+    corners = corners_of(padded)[:, 2 * above + 4 :, 2:-3]
     for k in range(len(frames)):
         offset, weight, colour, value = _samples(
-            frames, packed, hand, local, facts, (red_row, red_column), row, height, k
+            frames, packed, hand, local, facts, (red_row, red_column), row - 1, height, k
         )
         ky, kx = _taps(offset[0]), _taps(offset[1])
         expected = sum(
@@ -135,13 +144,15 @@ def reconstruct_residual(
         )
         values = [np.where(colour == c, weight * (balance[c] * value - expected[c]), 0) for c in range(3)]
         _spread(np.stack(values), offset, total)
-    out[:] = total
+    out[:] = np.moveaxis(total[:, 1:-1], 1, 0)
 
 
-def reconstruct_moved(fine: Floats, sums: Floats, count: Floats, least: float, out: Floats) -> None:
-    """The fine picture moved by what its four corners ask for, over their weight but at least `least`."""
+def reconstruct_moved(fine: Floats, sums: Floats, count: Floats, above: int, least: float, out: Floats) -> None:
+    """The fine picture [2 h, 3, 2 W] moved by what its four corners ask for, over their weight but at least `least`;
+    sums and weights [n, 12, W] begin `above` px before it."""
 
-    def around(planes: Floats) -> Floats:
+    def around(rows: Floats) -> Floats:
+        planes = np.moveaxis(rows, 1, 0)
         h, w = planes.shape[1:]
         corners = np.empty((3, 2 * h, 2 * w))
         for phase in range(4):
@@ -149,15 +160,16 @@ def reconstruct_moved(fine: Floats, sums: Floats, count: Floats, least: float, o
         # Before the first corner, the one of its phase is repeated.
         padded = np.concatenate([corners[:, 1:2], corners], 1)
         padded = np.concatenate([padded[:, :, 1:2], padded], 2)
-        return np.asarray(sum(padded[:, i : i + 2 * h, j : j + 2 * w] for i in (0, 1) for j in (0, 1)) / 4)
+        mean = np.asarray(sum(padded[:, i : i + 2 * h, j : j + 2 * w] for i in (0, 1) for j in (0, 1))) / 4
+        return np.asarray(np.moveaxis(mean, 0, 1)[2 * above : 2 * above + len(fine)])
 
     out[:] = fine + around(sums) / np.maximum(around(count), least)
 
 
-def reconstruct_start(rgb: Floats, balance: Floats, out: Floats) -> None:
-    """Balanced camera RGB [h, W, 3] at twice the pixels, planes [3, 2 h, 2 W]."""
-    values = np.moveaxis(rgb.astype(np.float64) * balance, 2, 0)
-    for axis in (1, 2):
+def reconstruct_start(rgb: Floats, balance: Floats, above: int, out: Floats) -> None:
+    """Balanced camera RGB [n, W, 3] at twice the pixels, [2 h, 3, 2 W], from row `above`."""
+    values = np.moveaxis(rgb.astype(np.float64) * balance, 2, 1)
+    for axis in (0, 2):
         n = values.shape[axis]
         pairs = []
         for offsets in (range(-4, 4), range(4, -4, -1)):
@@ -166,15 +178,15 @@ def reconstruct_start(rgb: Floats, balance: Floats, out: Floats) -> None:
         shape = [*values.shape]
         shape[axis] = 2 * n
         values = np.stack(pairs, axis + 1).reshape(shape)
-    out[:] = values
+    out[:] = values[2 * above : 2 * above + len(out)]
 
 
-def reconstruct_pixels(fine: Floats, balance: Floats, first: int, out: Floats) -> None:
-    """What whole pixels see of a fine picture, from row `first`: [3, 2 h, 2 W] to camera RGB [rows, W, 3]."""
-    pixels = corners_of(fine)[:, ::2, ::2][:, first : first + out.shape[0]]
+def reconstruct_pixels(fine: Floats, balance: Floats, above: int, out: Floats) -> None:
+    """What whole pixels see of a fine picture [n, 3, 2 W] from row `above` of them: camera RGB [rows, W, 3]."""
+    pixels = corners_of(np.moveaxis(fine, 1, 0))[:, ::2, ::2][:, above : above + out.shape[0]]
     out[:] = np.moveaxis(pixels, 0, 2) / balance
 
 
-def reconstruct_fine_pixels(fine: Floats, balance: Floats, first: int, out: Floats) -> None:
-    """Fine pixels from row `first` as camera RGB [rows, 2 W, 3]."""
-    out[:] = np.moveaxis(fine[:, first : first + out.shape[0]], 0, 2) / balance
+def reconstruct_points(fine: Floats, balance: Floats, out: Floats) -> None:
+    """Fine pixels [rows, 3, 2 W] as camera RGB [rows, 2 W, 3]."""
+    out[:] = np.moveaxis(fine, 1, 2) / balance

@@ -1,7 +1,7 @@
 """How far each frame can be trusted: means of blocks, their texture, agreement of two frames, and trust."""
 
 import halide as hl
-from halide_common import off_centre, padded_load, tile_cells
+from halide_common import off_centre, padded_load, spline_pixels, tile_cells
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 yo, yi = hl.Var("yo"), hl.Var("yi")
@@ -90,9 +90,9 @@ class MeanRgb:
 
 @hl.generator(name="merge_texture")
 class Texture:
-    """first guess float32 [H + 2, 3, at least W + 2] (one pixel of border) -> variance of its pixels over 6 x 6 around
-    each 2 x 2 block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is what their own variance
-    hides."""
+    """first guess float32 [H + 4, 3, at least W + 4] (coefficients of splines, two pixels of border) -> variance of its
+    pixels over 6 x 6 around each 2 x 2 block, float32 [3, H / 2, W / 2]: at full size, because what the blocks alias is
+    what their own variance hides."""
 
     first = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -100,7 +100,8 @@ class Texture:
     def generate(self):
         g = self
         w, h = g.out.output_buffer().dim(0).extent(), g.out.output_buffer().dim(1).extent()
-        block = [g.first[2 * x + 1 + i, c, 2 * y + 1 + j] for j in (0, 1) for i in (0, 1)]
+        guess = spline_pixels(g.first, 2)
+        block = [guess[2 * x + i, c, 2 * y + j] for j in (0, 1) for i in (0, 1)]
         sums, squares = hl.Func("sums"), hl.Func("squares")
         sums[x, y, c] = hl.f32(0.25) * sum(block)
         squares[x, y, c] = hl.f32(0.25) * sum(v * v for v in block)

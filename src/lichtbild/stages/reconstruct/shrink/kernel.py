@@ -53,7 +53,7 @@ def from_parts(q):
 class Noise:
     """camera_rgb float32 [h, W, 3], white balance, alpha, beta [3], offset, gain grid [gh, gw, 3], frames that every
     pixel comes from [h, W], frames below which no more is asked for -> variance of the parts' noise in cells of 4x4 px
-    [3, ceil(h / 4), ceil(W / 4)]."""
+    [ceil(h / 4), 3, ceil(W / 4)]."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
@@ -80,7 +80,7 @@ class Noise:
             of_light = spatial * (g.alpha[m] * s + g.beta[m] * spatial) * share
             v.append(g.balance[m] * g.balance[m] * of_light / (4 * (g.balance[m] * s + g.offset)))
         cell[x, y] = hl.Tuple([(v[0] + v[1] + v[2]) / 3, (v[0] + v[2]) / 2, (v[0] + 4 * v[1] + v[2]) / 6])
-        g.out[x, y, c] = pick([cell[x, y][m] for m in range(3)], c)
+        g.out[x, c, y] = pick([cell[x, y][m] for m in range(3)], c)
         g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD).parallel(y, 8, GUARD)
         cell.compute_at(g.out, x).vectorize(x, LANES)
 
@@ -108,11 +108,11 @@ def backward(coefficients, index, basis):
 
 @hl.generator(name="reconstruct_shrink")
 class Shrink:
-    """moved picture and pilot float32 [3, n, m], white balance [3], offset of the root, variance of the parts' noise in
-    cells of 8x8 [3, n / 8, m / 8], spectrum [16, 16] (variance of each coefficient for unit variance), boost
-    [16, 16], basis [17, 16] (cosine transform, then the window) -> fine picture [3, n, m]: each cosine coefficient of
-    the moved one's parts, `boost` times as far from the pilot's, kept as far as that stands above the noise, or as it
-    is itself beyond doubt."""
+    """moved picture and pilot float32 [n, 3, m], white balance [3], offset of the root, variance of the parts' noise in
+    cells of 8x8 [n / 8, 3, m / 8], spectrum [16, 16] (variance of each coefficient for unit variance), boost [16, 16],
+    basis [17, 16] (cosine transform, then the window), mean of the spectrum, rows above -> fine picture [rows, 3, m]:
+    each cosine coefficient of the moved one's parts, `boost` times as far from the pilot's, kept as far as that stands
+    above the noise, or as it is itself beyond doubt."""
 
     moved = hl.InputBuffer(hl.Float(32), 3)
     pilot = hl.InputBuffer(hl.Float(32), 3)
@@ -123,6 +123,7 @@ class Shrink:
     boost = hl.InputBuffer(hl.Float(32), 2)
     basis = hl.InputBuffer(hl.Float(32), 2)
     level = hl.InputScalar(hl.Float(32))
+    above = hl.InputScalar(hl.Int(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -131,9 +132,9 @@ class Shrink:
         cells = hl.BoundaryConditions.repeat_edge(g.cells)
         chains = []
         for name, planes in (("z", g.moved), ("p", g.pilot)):
-            light = hl.BoundaryConditions.mirror_image(planes)
+            light = hl.BoundaryConditions.mirror_image(planes)  # rows of planes
             q, dealt_in, columns, block = (hl.Func(f"{what}_{name}") for what in ("q", "in", "columns", "block"))
-            q[x, y, c] = pick(parts_of([to_root(light[x, y, m], g.offset, root) for m in range(3)]), c)
+            q[x, y, c] = pick(parts_of([to_root(light[x, m, y], g.offset, root) for m in range(3)]), c)
             dealt_in[u, j, y, c] = q[STEP * u + j, y, c]
             columns[u, j, k, b, c] = forward([dealt_in[u, j, STEP * b + m, c] for m in range(SIDE)], k, basis)
             row = [columns[u + m // STEP, m % STEP, k, b, c] for m in range(SIDE)]
@@ -142,7 +143,7 @@ class Shrink:
         (_, dealt_in, _, block), (_, _, _, pilot) = chains
 
         noise, gain, trust = hl.Func("noise"), hl.Func("gain"), hl.Func("trust")
-        noise[u, b, c] = f32(0.25) * (cells[u, b, c] + cells[u + 1, b, c] + cells[u, b + 1, c] + cells[u + 1, b + 1, c])
+        noise[u, b, c] = f32(0.25) * (cells[u, c, b] + cells[u + 1, c, b] + cells[u, c, b + 1] + cells[u + 1, c, b + 1])
         known, asked = pilot[u, n, k, b, c], hl.Func("asked")
         asked[u, n, k, b, c] = known + g.boost[n, k] * (block[u, n, k, b, c] - known)
         new = asked[u, n, k, b, c]
@@ -179,15 +180,15 @@ class Shrink:
         rest = dealt_in[u, within.x, STEP * b + within.y, c] - dealt[u, within.x, STEP * b + within.y, c]
         lost[u, b, c] = f32(0)
         lost[u, b, c] += rest * rest * f32(1 / STEP**2)
-        given = [hl.min(lost[u, y // STEP, m], g.level * cells[u, y // STEP, m]) for m in range(3)]
-        of_sum, of_ends = cells[u, y // STEP, 0] * 3, cells[u, y // STEP, 1] * 2
+        given = [hl.min(lost[u, y // STEP, m], g.level * cells[u, m, y // STEP]) for m in range(3)]
+        of_sum, of_ends = cells[u, 0, y // STEP] * 3, cells[u, 1, y // STEP] * 2
         share = total(given) / (of_sum + f32(TINY))
         ends = share * of_ends / (g.balance[0] + g.balance[2])
         added = ends * g.balance[0], share * hl.max(of_sum - of_ends, f32(0)), ends * g.balance[2]
         roots = from_parts([dealt[u, j, y, m] for m in range(3)])
         final[u, j, y] = hl.Tuple([from_root(roots[m], g.offset, root) + added[m] for m in range(3)])
-        at = final[x // STEP, x % STEP, y]
-        g.out[x, y, c] = pick([at[m] for m in range(3)], c)
+        at = final[x // STEP, x % STEP, y + g.above]
+        g.out[x, c, y] = pick([at[m] for m in range(3)], c)
 
         g.out.bound(c, 0, 3).split(x, xo, xi, TILE_WIDTH, GUARD).split(y, yo, yi, TILE_HEIGHT, GUARD)
         g.out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)

@@ -32,9 +32,9 @@ def reconstruct_noise(
     rgb: Floats, balance: Floats, alpha: Floats, beta: Floats, offset: float, gain: Floats, n_frames: Floats,
     least: float, out: Floats,
 ) -> None:  # fmt: skip
-    """Variance of the noise of the three parts in cells of 4 x 4 px, [3, ceil(h / 4), ceil(W / 4)]: of the root of
+    """Variance of the noise of the three parts in cells of 4 x 4 px, [ceil(h / 4), 3, ceil(W / 4)]: of the root of
     balanced light, in the mean of `n_frames`, of which no more than their share in `least` is asked for."""
-    rows, columns = out.shape[1:]
+    rows, _, columns = out.shape
     height, width = rgb.shape[:2]
     y = np.minimum(np.arange(4 * rows), height - 1)
     x = np.minimum(np.arange(4 * columns), width - 1)
@@ -50,7 +50,7 @@ def reconstruct_noise(
         s, g = np.maximum(mean(rgb[..., m]), 0), spatial[..., m]
         of_light = g * (alpha[m] * s + beta[m] * g) * share
         of_channel.append(balance[m] ** 2 * of_light / (4 * (balance[m] * s + offset)))
-    out[:] = np.einsum("pm,myx->pyx", PARTS**2, np.stack(of_channel))
+    out[:] = np.einsum("pm,myx->ypx", PARTS**2, np.stack(of_channel))
 
 
 def _blocks(parts: Floats) -> Floats:
@@ -65,19 +65,20 @@ def _blocks(parts: Floats) -> Floats:
 
 def reconstruct_shrink(
     moved: Floats, pilot: Floats, balance: Floats, offset: float, cells: Floats, spectrum: Floats, boost: Floats,
-    basis: Floats, level: float, out: Floats,
+    basis: Floats, level: float, above: int, out: Floats,
 ) -> None:  # fmt: skip
-    """`moved` [3, n, m], every coefficient of its parts taken `boost` times as far from the pilot's, and kept as far as
-    that stands above the noise (`cells` [3, n / 8, m / 8] times `spectrum` [16, 16]), or itself five times its standard
+    """`moved` [n, 3, m], every coefficient of its parts taken `boost` times as far from the pilot's, and kept as far as
+    that stands above the noise (`cells` [n / 8, 3, m / 8] times `spectrum` [16, 16]), or itself five times its standard
     deviation. What went is
-    given back as the mean that the root took from it, no more than `level` times the cell's noise."""
+    given back as the mean that the root took from it, no more than `level` times the cell's noise. From row `above`."""
+    moved, pilot, cells = (np.moveaxis(v.astype(np.float64), 1, 0) for v in (moved, pilot, cells))
     n, m = moved.shape[1:]
     transform, window = basis[:SIDE].astype(np.float64), basis[SIDE].astype(np.float64)
-    parts, before = (np.einsum("pc,cyx->pyx", PARTS, to_root(v.astype(np.float64), offset)) for v in (moved, pilot))
+    parts, before = (np.einsum("pc,cyx->pyx", PARTS, to_root(v, offset)) for v in (moved, pilot))
     block, known = (np.einsum("kr,pburs,ls->pbukl", transform, _blocks(q), transform) for q in (parts, before))
     block = known + boost * (block - known)
 
-    wide = np.pad(cells.astype(np.float64), ((0, 0), (1, 2), (1, 2)), "edge")
+    wide = np.pad(cells, ((0, 0), (1, 2), (1, 2)), "edge")
     b, u = block.shape[1:3]
     noise = np.mean([wide[:, i : i + b, j : j + u] for i in (0, 1) for j in (0, 1)], axis=0)[..., None, None]
     power = np.maximum(known**2, block**2 - CERTAIN * noise * np.maximum(spectrum, LEAK))
@@ -99,11 +100,11 @@ def reconstruct_shrink(
     mirrored = np.pad(parts, ((0, 0), (0, STEP * rows - n), (0, STEP * columns - m)), "symmetric")
     rest = (mirrored - shrunk[:, : STEP * rows, : STEP * columns]) ** 2
     lost = rest.reshape(3, rows, STEP, columns, STEP).mean((2, 4))
-    own = np.pad(cells.astype(np.float64), ((0, 0), (0, 1), (0, 1)), "edge")[:, :rows, :columns]
+    own = np.pad(cells, ((0, 0), (0, 1), (0, 1)), "edge")[:, :rows, :columns]
     of_sum, of_ends = 3 * own[0], 2 * own[1]
     share = np.minimum(lost, level * own).sum(0) / (of_sum + 1e-20)
     ends = share * of_ends / (balance[0] + balance[2])
     added = np.stack([ends * balance[0], share * np.maximum(of_sum - of_ends, 0), ends * balance[2]])
     added = added.repeat(STEP, 1).repeat(STEP, 2)[:, :n, :m]
     roots = np.einsum("pc,pyx->cyx", PARTS, shrunk[:, :n, :m])
-    out[:] = from_root(roots, offset) + added
+    out[:] = np.moveaxis(from_root(roots, offset) + added, 0, 1)[above : above + len(out)]
