@@ -11,7 +11,7 @@ from lichtbild.core import Burst, Frame, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
 from lichtbild.output.explain import ExplainFolder
-from lichtbild.output.photo import Photo, bayer_negative
+from lichtbild.output.photo import Photo
 from lichtbild.pipelines import photo
 from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
 from lichtbild.stages.reduce import ReduceParams
@@ -19,8 +19,9 @@ from lichtbild.stages.reduce import ReduceParams
 __all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "preview", "read", "save_negative"]
 
 
-def read(what: str | Path | Sequence[str | Path]) -> Burst:
-    """The one burst in a folder, a list of files, or a file. See `lichtbild.capture.read`.
+def read(what: str | Path | Sequence[str | Path], gyro: str | Path | None = None) -> Burst:
+    """The one burst in a folder, a list of files, or a file, and the gyroscope's log that is named or lies beside it.
+    See `lichtbild.capture.read`.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def read(what: str | Path | Sequence[str | Path]) -> Burst:
     """
     from lichtbild import capture
 
-    burst: Burst = capture.read(what)
+    burst: Burst = capture.read(what, gyro)
     return burst
 
 
@@ -95,7 +96,8 @@ def merge(
     progress: Progress = silent,
     explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Frame:
-    """The merged negative: CAMERA_RGB ("linear") or a mosaic ("bayer"), with the noise it really has.
+    """The merged negative: CAMERA_RGB ("linear") or a mosaic of the camera's filter array ("bayer"), with the noise it
+    really has. The mosaic is held to the reference's own samples (stage `wiener`).
 
     `params`, `progress` and `explain` as in `develop`.
     """
@@ -103,9 +105,9 @@ def merge(
         raise UsageError(f"{kind!r} is no kind of negative", hint="linear or bayer")
     burst = burst if isinstance(burst, Burst) else read(burst)
     observer = _observer(explain)
-    frame = photo.negative(burst, _params(params), progress, explain=observer).linear()
+    made = photo.negative(burst, _params(params), progress, explain=observer)
     _finished(observer)
-    return bayer_negative(frame) if kind == "bayer" else frame
+    return made.mosaic() if kind == "bayer" else made.linear()
 
 
 def save_negative(frame: Frame, path: str | Path, *, force: bool = False) -> None:
@@ -137,7 +139,7 @@ def _developed(
     observer = _observer(explain)
     display, negative = photo.develop(burst, params, progress, space=space, bits=bits, explain=observer)
     _finished(observer)
-    return Photo(display, negative.linear, _report(burst, negative.report))
+    return Photo(display, negative.linear, _report(burst, negative.report), negative.mosaic)
 
 
 def _preview(frame: Frame) -> Any:

@@ -12,6 +12,8 @@ from lichtbild.stages.denoise import HALO_PX, DenoiseParams, analyse, analyse_co
 WB = (1.9, 1.0, 1.5)
 # Blocks of the coarsest scale stand every 16 px of the picture and see this far.
 LATTICE_PX, REACH_PX = 16, HALO_PX
+# Pictures that are looked at once, and twice.
+NOISES = ((1e-3, 1e-4), (2e-2, 4e-4))
 
 
 def frame_of(rgb, alpha=1e-3, beta=1e-4, n_effective=1.0):
@@ -27,28 +29,31 @@ def picture(seed, height, width):
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.integers(0, 4), st.integers(0, 4), st.integers(160, 230), st.integers(160, 230), st.integers(0, 2**32 - 1))
-def test_a_crop_is_part_of_the_whole(top, left, height, width, seed):
+@given(
+    st.integers(0, 4), st.integers(0, 4), st.integers(160, 230), st.integers(160, 230), st.sampled_from(NOISES),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_a_crop_is_part_of_the_whole(top, left, height, width, noise, seed):
     rgb = picture(seed, 320, 330)
     n = np.random.default_rng(seed).uniform(1, 2, rgb.shape[:2]).astype(np.float32)
     y, x = top * LATTICE_PX, left * LATTICE_PX
-    whole_frame = frame_of(rgb)
+    whole_frame = frame_of(rgb, *noise)
     facts = analyse([whole_frame], WB)
     whole = denoise_rgb(whole_frame, WB, None, facts).pixels
-    part = denoise_rgb(frame_of(rgb[y : y + height, x : x + width]), WB, None, facts).pixels
+    part = denoise_rgb(frame_of(rgb[y : y + height, x : x + width], *noise), WB, None, facts).pixels
     inside = slice(REACH_PX, -REACH_PX)
     expected = whole[y : y + height, x : x + width]
     np.testing.assert_allclose(part[inside, inside], expected[inside, inside], atol=2e-4)
     # The count of frames of the whole may differ from that of the crop: only finiteness is asked of it.
-    assert np.isfinite(denoise_rgb(frame_of(rgb, n_effective=n), WB, None, facts).pixels).all()
+    assert np.isfinite(denoise_rgb(frame_of(rgb, *noise, n_effective=n), WB, None, facts).pixels).all()
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.integers(0, 12), st.integers(1, 150), st.booleans(), st.integers(0, 2**32 - 1))
-def test_a_band_is_part_of_the_whole(start, height, cut, seed):
+@given(st.integers(0, 12), st.integers(1, 150), st.booleans(), st.sampled_from(NOISES), st.integers(0, 2**32 - 1))
+def test_a_band_is_part_of_the_whole(start, height, cut, noise, seed):
     rng = np.random.default_rng(seed)
     gain = rng.uniform(1, 3, (26, 9, 3)).astype(np.float32)
-    frame = frame_of(picture(seed, 390, 117), n_effective=rng.uniform(1, 9, (390, 117)).astype(np.float32))
+    frame = frame_of(picture(seed, 390, 117), *noise, n_effective=rng.uniform(1, 9, (390, 117)).astype(np.float32))
     frame = frame.replaced(gain=gain)
     facts = analyse([frame.rows(0, 64), frame.rows(128, 192), frame.rows(320, 390)], WB)
     facts = analyse_coarse(frame, WB, facts)

@@ -20,8 +20,8 @@ def both(mosaic, row, column, offset=4e-3, rows=(0, None)):
     return fast, clear
 
 
-# Widths and heights around the cuts of the schedule (256 rows, 256 columns) and below a vector.
-@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 5), (9, 17), (41, 33), (257, 258), (300, 40)])
+# Widths and heights around the cuts of the schedule (512 rows, 512 columns) and below a vector.
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 5), (9, 17), (41, 33), (513, 514), (600, 40)])
 @pytest.mark.parametrize("phase", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_kernel_is_its_twin(shape, phase):
     rng = np.random.default_rng()

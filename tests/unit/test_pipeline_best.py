@@ -86,6 +86,25 @@ def test_bands_join_without_a_seam(burst, chosen, monkeypatch):
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
 
+def test_explaining_finds_out_nothing_twice(burst, monkeypatch):
+    found, analyse = [], finishing.denoise.analyse
+    monkeypatch.setattr(finishing.denoise, "analyse", lambda *given: found.append(given) or analyse(*given))
+    names = []
+    explained = api.develop(burst, BEST, explain=lambda picture: names.append(picture.name))
+    # Of the reference, whose denoised picture is the first guess, and of the merged frame.
+    assert len(found) == 2
+    assert "denoised-away" in names
+    np.testing.assert_array_equal(explained.pixels, api.develop(burst, BEST).pixels)
+
+
+def test_rows_may_be_asked_for_again(burst):
+    made = photo.negative(burst, photo.PhotoParams.from_values(TWICE))
+    whole = photo.source_of(made).denoised(0, 2 * made.frame.shape[0]).pixels
+    source = photo.source_of(made)
+    for start, stop in ((64, 100), (96, 210), (16, 64)):
+        np.testing.assert_allclose(source.denoised(start, stop).pixels, whole[start:stop], atol=3e-6)
+
+
 def test_frames_beyond_the_room_count_in_the_merge(burst, monkeypatch):
     monkeypatch.setattr(best, "MOST_FRAMES", 3)
     made = photo.negative(burst, photo.PhotoParams.from_values(BEST))

@@ -12,11 +12,13 @@ import pytest
 import scipy.ndimage
 
 from lichtbild import api
-from lichtbild.core import Burst, Domain, FrameSource, Levels, NoiseModel
+from lichtbild.core import Burst, Cfa, Domain, FrameSource, Levels, NoiseModel
 from lichtbild.core.corrections import Area, MapPolynomial
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
+from lichtbild.core.frame import cfa_plane_index
+from lichtbild.core.mosaic import mosaic_of
 from lichtbild.pipelines import finishing, intake
-from lichtbild.simulate import Simulation, VirtualCamera, procedural_scene, virtual_phone
+from lichtbild.simulate import Sensor, Simulation, VirtualCamera, procedural_scene, virtual_phone
 from lichtbild.stages.quad_bayer import QuadBayerParams
 
 SHAPE = (160, 208)
@@ -370,6 +372,33 @@ def test_noise_of_binned_quads_is_counted_once():
     told = burst.sources[0].info.noise
     for noise in (plan.noise, reference.noise, intake.load(plan, 1).noise):
         assert noise.alpha == pytest.approx(np.array(told.alpha) / 4)
+
+
+def test_the_bayer_negative_is_the_cameras_mosaic(scene):
+    """Of the camera's own filter array, with less noise than a frame, and near the truth where a merge is not."""
+    camera = VirtualCamera(Sensor(Cfa.from_name("GBRG")))
+    affines = np.tile(np.eye(2, 3), (6, 1, 1))
+    affines[1:, :, 2] = np.random.default_rng(1).uniform(-3, 3, (5, 2))
+    simulation = Simulation(scene, camera, n_frames=6, iso=400, shape=SHAPE, affines=affines)
+    burst = dataclasses.replace(simulation.burst(), reference=0)
+    light = np.stack([simulation.light(0, c) for c in range(3)], -1)
+    truth = np.take_along_axis(light, cfa_plane_index(camera.sensor.cfa, SHAPE)[..., None], 2)[..., 0]
+    clear = light.max(-1) < 0.9
+    photo = api.develop(burst)
+    negative = api.merge(burst, "bayer")
+    assert negative.domain is Domain.MOSAIC
+    assert negative.info.cfa == camera.sensor.cfa
+    assert np.array_equal(photo.mosaic().pixels, negative.pixels)
+    error = {
+        name: np.sqrt(np.square(pixels - truth)[clear].mean())
+        for name, pixels in {
+            "kept": negative.pixels,
+            "sampled": mosaic_of(api.merge(burst), camera.sensor.cfa).pixels,
+            "one": api.merge(dataclasses.replace(burst, sources=burst.sources[:1]), "bayer").pixels,
+        }.items()
+    }
+    assert error["kept"] < 0.7 * error["one"]
+    assert error["kept"] <= 1.005 * error["sampled"]
 
 
 def test_refused_frames_are_told(scene):

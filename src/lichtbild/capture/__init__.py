@@ -9,11 +9,13 @@ from __future__ import annotations
 from lichtbild.capture.array import open_mosaic_array, open_picture_array
 from lichtbild.capture.bursts import Survey, check_burst, find_bursts, open_file, read, survey
 from lichtbild.capture.candidates import Proposal
+from lichtbild.capture.gyro import GyroLog, read_gyro, with_gyro
 from lichtbild.capture.inspect import inspect_file
 from lichtbild.capture.picture import open_picture
 from lichtbild.capture.sniff import Sniffed, sniff
 
 __all__ = [
+    "GyroLog",
     "Proposal",
     "Sniffed",
     "Survey",
@@ -25,6 +27,8 @@ __all__ = [
     "open_picture",
     "open_picture_array",
     "read",
+    "read_gyro",
     "sniff",
     "survey",
+    "with_gyro",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 from lichtbild.capture import exif_facts
 from lichtbild.capture.candidates import Candidate, Proposal
 from lichtbild.capture.grouping import MAX_FRAMES, Compare, difference, group
+from lichtbild.capture.gyro import with_log
 from lichtbild.capture.naming import natural_key, parse_name
 from lichtbild.capture.picture import open_picture
 from lichtbild.capture.sniff import check_name, has_picture_suffix, sniff, unreadable
@@ -138,13 +139,15 @@ def _references(folder: Path) -> dict[str, int]:
 # ---- reading
 
 
-def read(what: str | Path | Iterable[str | Path]) -> Burst:
+def read(what: str | Path | Iterable[str | Path], gyro: str | Path | None = None) -> Burst:
     """The one burst that `what` means.
 
     Parameters
     ----------
     what
         A file (a burst of one), a folder that holds exactly one shot, or the frames' files in any order.
+    gyro
+        The gyroscope's log (see `lichtbild.capture.gyro`); one that has the burst's name and lies beside it is found.
 
     Returns
     -------
@@ -160,6 +163,10 @@ def read(what: str | Path | Iterable[str | Path]) -> Burst:
     UnreadableFile
         If a file cannot be opened, or a folder holds no pictures.
     """
+    return with_log(_read(what), None if gyro is None else Path(gyro))
+
+
+def _read(what: str | Path | Iterable[str | Path]) -> Burst:
     if isinstance(what, str | Path):
         path = Path(what)
         if path.is_dir():
@@ -168,7 +175,7 @@ def read(what: str | Path | Iterable[str | Path]) -> Burst:
         return Burst((source,), path.stem, 0, ("one file was given",))
     paths = [Path(p) for p in what]
     if len(paths) == 1:
-        return read(paths[0])
+        return _read(paths[0])
     return _read_list(paths)
 
 

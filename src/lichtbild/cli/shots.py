@@ -22,6 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", type=int, metavar="N", help="frame whose moment is shown, counted from 1 (default automatic)"
     )
     parser.add_argument(
+        "--gyro", type=Path, metavar="FILE",
+        help="the gyroscope's log of a burst, .gcsv or OpenCamera-Sensors CSV (default: one of the shot's name)",
+    )  # fmt: skip
+    parser.add_argument(
         "--explain", type=Path, metavar="DIR",
         help="write pictures of what was found and done into DIR: motion, confidence, what was left out, noise",
     )  # fmt: skip
@@ -48,7 +52,7 @@ def read(arguments: argparse.Namespace, console: Console) -> Burst:
     paths = arguments.shot
     if arguments.burst is not None:
         paths = _chosen(paths, arguments.burst)
-    burst: Burst = api.read(paths[0] if len(paths) == 1 else paths)
+    burst: Burst = api.read(paths[0] if len(paths) == 1 else paths, arguments.gyro)
     if arguments.reference is not None:
         if not 1 <= arguments.reference <= len(burst):
             raise UsageError(f"there is no frame {arguments.reference}", where="--reference", hint=f"1 to {len(burst)}")

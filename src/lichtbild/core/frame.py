@@ -93,6 +93,10 @@ class FrameInfo:
         The same as CIE xy, where the file gives that form instead.
     baseline_exposure_ev
         Exposure offset the maker asks for.
+    turns
+        float64 [m, 3, 3], orientation of the camera while rows were exposed, from the first to the last (m = 1: the
+        middle of the exposure): its axes right, down and forward in the stored picture, told in axes that all frames of
+        the burst share. None where no gyroscope tells.
     path, compression, bits
         For `inspect`: where the frame comes from and how it is stored.
     reasons
@@ -114,6 +118,7 @@ class FrameInfo:
     as_shot_white_xy: tuple[float, float] | None = None
     baseline_exposure_ev: float = 0.0
     tags: Tags = field(default_factory=Tags)
+    turns: npt.NDArray[np.float64] | None = None
     path: Path | None = None
     compression: str = ""
     bits: int = 16

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from lichtbild.core.camera import Cfa
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, UsageError
-from lichtbild.core.frame import Frame, cfa_plane_index
+from lichtbild.core.frame import Frame
+from lichtbild.core.mosaic import mosaic_of
 from lichtbild.output.dng import write_dng
 from lichtbild.output.jpeg import write_jpeg
 from lichtbild.output.picture import srgb_preview, suffix_of, turned_back, upright
@@ -38,11 +39,14 @@ class Photo:
         where it was not kept.
     report
         What was done, as plain data: {"frames": [...], "stages": [...], "notes": [lines for people], ...}.
+    mosaic
+        Makes the negative as a mosaic; None: it is the negative sampled where the filter array has each colour.
     """
 
     display: Frame
     kept: Frame | Callable[[], Frame] | None = None
     report: dict[str, Any] = field(default_factory=dict)
+    mosaic: Callable[[], Frame] | None = None
 
     def __post_init__(self) -> None:
         self.display.require(Domain.DISPLAY_RGB)
@@ -121,7 +125,7 @@ class Photo:
         if negative is None:
             raise UsageError("the negative of this photograph was not kept", where=path)
         if kind == "bayer":
-            negative = bayer_negative(negative)
+            negative = self.mosaic() if self.mosaic else bayer_negative(negative)
         elif negative.domain is Domain.MOSAIC:
             raise UsageError("this negative is a mosaic", where=path, hint='kind="bayer"')
         preview = srgb_preview(self.display)
@@ -140,18 +144,9 @@ def bayer_negative(frame: Frame) -> Frame:
 
     The values are kept, so what demosaicing gives back is the negative again where the picture is smooth.
     """
-    if frame.domain is Domain.MOSAIC:
-        return frame
-    if frame.domain is not Domain.CAMERA_RGB:
+    if frame.domain not in (Domain.MOSAIC, Domain.CAMERA_RGB):
         raise DomainError(f"a negative is CAMERA_RGB, not {frame.domain.name}", where=frame.info.name)
-    cfa = frame.info.cfa or Cfa.from_name("RGGB")
-    cfa = Cfa(cfa.colours)
-    plane = cfa_plane_index(cfa, (2, 2))
-    mosaic = np.empty(frame.shape, np.float32)
-    for row in range(2):
-        for column in range(2):
-            mosaic[row::2, column::2] = frame.pixels[row::2, column::2, plane[row, column]]
-    return frame.replaced(pixels=mosaic, domain=Domain.MOSAIC).with_info(cfa=cfa, kind="mosaic")
+    return mosaic_of(frame, frame.info.cfa or Cfa.from_name("RGGB"))
 
 
 def provenance_of(report: Mapping[str, Any]) -> Provenance:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -23,15 +21,18 @@ MOST_FRAMES = 16
 class JointSource(Source):
     """The merged frame, whose rows are wanted reconstructed."""
 
-    def __init__(self, burst: Reconstruction, *merged: Any) -> None:
-        """`merged`: what `Source` takes; the reconstruction starts from its rows."""
-        super().__init__(*merged)
-        self.burst = burst
+    def __init__(self, burst: Reconstruction, merged: Source) -> None:
+        """The reconstruction starts from the rows of `merged`."""
+        self.burst, self.frame, self._merged = burst, merged.frame, merged
         info = enlarged(self.frame.info, self.scale)
         self._whole = without_pixels(self.frame, self.scale).replaced(info=info)
         self._stream: Stream | None = None
         self._next = 0  # row that the stream makes next
         self._made: tuple[int, Floats] = 0, np.empty((0, 0, 3), np.float32)
+
+    @property
+    def merged(self) -> Source:
+        return self._merged
 
     @property
     def scale(self) -> int:
@@ -56,7 +57,7 @@ class JointSource(Source):
         if new < last:
             if self._stream is None or new != self._next:
                 row = max(new - Stream.lead(self.burst.n_steps), 0) // GAIN_STEP_PX * GAIN_STEP_PX
-                self._stream = self.burst.stream(super().denoised, row)
+                self._stream = self.burst.stream(self._merged.denoised, row)
                 self._stream.rows(row, new, scale, memory.empty((scale * (new - row), scale * width, 3)))
             self._stream.rows(new, last, scale, out[scale * known :])
             self._next = last

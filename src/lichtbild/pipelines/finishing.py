@@ -43,6 +43,11 @@ class Source:
         self._held: tuple[int, Frame] | None = None
 
     @property
+    def merged(self) -> Source:
+        """The source of the same frame whose rows are denoised only."""
+        return self
+
+    @property
     def scale(self) -> int:
         """Pixels of the picture along each axis for one of `frame`."""
         return 1
@@ -122,8 +127,9 @@ def finish(
     height, width = crop[2:]
     out = memory.empty((height, width, 3), develop_display.KINDS[bits])
     part: Frame | None = None
-    for first in range(0, height, BAND_PX):
-        last = min(first + BAND_PX, height)
+    n_rows = -(-BAND_PX // source.scale)  # as many pixels at every scale
+    for first in range(0, height, n_rows):
+        last = min(first + n_rows, height)
         # Rows of the picture before the crop, with those that sharpening looks at.
         start = (crop[0] + max(first - develop_display.HALO_PX, 0)) // GAIN_STEP_PX * GAIN_STEP_PX
         stop = crop[0] + min(last + develop_display.HALO_PX, height)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from lichtbild.core import Burst, Domain, Frame, Progress, ProgressEvent, silent
+from lichtbild.core import Burst, Cfa, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
+from lichtbild.core.mosaic import mosaic_of
 from lichtbild.core.params import Params
 from lichtbild.pipelines import best, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
@@ -17,6 +20,7 @@ from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
+from lichtbild.stages.align.turned import told_by_gyro
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -30,6 +34,7 @@ from lichtbild.stages.reduce import ReduceParams
 from lichtbild.stages.sharpen import SharpenParams
 from lichtbild.stages.tone import ToneParams
 from lichtbild.stages.white_balance import WhiteBalanceParams
+from lichtbild.stages.wiener import WienerParams, own_samples_kept
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class PhotoParams:
     defects: DefectParams = dataclasses.field(default_factory=DefectParams)
     align: AlignParams = dataclasses.field(default_factory=AlignParams)
     merge: MergeParams = dataclasses.field(default_factory=MergeParams)
+    wiener: WienerParams = dataclasses.field(default_factory=WienerParams)
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
     reconstruct: ReconstructParams = dataclasses.field(default_factory=ReconstructParams)
@@ -67,7 +73,9 @@ class PhotoParams:
 STAGES: dict[str, type[Params]] = {
     field.name: field.default_factory for field in dataclasses.fields(PhotoParams)  # type: ignore[misc]
 }  # fmt: skip
-MERGE_STAGES = {name: STAGES[name] for name in ("quad_bayer", "reduce", "defects", "align", "demosaic", "merge")}
+MERGE_STAGES = {
+    name: STAGES[name] for name in ("quad_bayer", "reduce", "defects", "align", "demosaic", "merge", "wiener")
+}
 
 
 # Noise of the first guess is what the frames would have to undo: all of it goes, whatever the final picture keeps.
@@ -79,7 +87,7 @@ class Negative:
     """What the frames gave before denoising and lens correction, and what was done, as plain data.
 
     `frame` is linear: CAMERA_RGB of the whole active area, or the MOSAIC of a single frame, whose `linear` is the
-    former. `burst` holds the samples of all frames where they are to be asked again.
+    former. `burst` holds the samples of all frames where they are to be asked again, `own` makes the reference's.
     """
 
     frame: Frame
@@ -87,6 +95,14 @@ class Negative:
     report: dict[str, Any]
     params: PhotoParams
     burst: Reconstruction | None = None
+    own: Callable[[], Frame] | None = None
+
+    def mosaic(self) -> Frame:
+        """A Bayer MOSAIC float32 [H, W] of the camera's filter array (RGGB where it has none), for developers that
+        demosaic: what was merged, held to the reference's own samples, which are read again."""
+        if self.frame.domain is Domain.MOSAIC or self.own is None:
+            return mosaic_of(self.frame, self.frame.info.cfa or Cfa.from_name("RGGB"))
+        return own_samples_kept(self.frame, self.own(), self.white_balance, self.params.wiener)
 
     def linear(self) -> Frame:
         """CAMERA_RGB float32 [H, W, 3]; a single frame is demosaiced at every call."""
@@ -111,8 +127,8 @@ def negative(
         return _alone(plan, reference, params, explain)
 
     others = [k for k in plan.order if k != plan.reference]
-    defects = DefectFacts.none()
-    if reference.domain is Domain.MOSAIC:
+    defects, is_mosaic = DefectFacts.none(), reference.domain is Domain.MOSAIC
+    if is_mosaic:
         neighbours = (intake.load(plan, k) for k in others[:2])
         defects = find_defects(itertools.chain([reference], neighbours), params.defects)
     reference = intake.repaired(reference, defects, params.defects)
@@ -127,7 +143,8 @@ def negative(
     for k in others:
         name = burst.sources[k].info.name
         frame = intake.repaired(intake.load(plan, k), defects, params.defects)
-        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion)
+        turned = told_by_gyro(plan.burst.sources[plan.reference].info, frame.info, guide.mosaic_shape)
+        motion = align(guide, pyramid(frame, plan.white_balance), params.align, motion, turned)
         if motion.refused:
             frames[k] = {"refused": motion.refused, "used": 0.0}
             if told:
@@ -160,7 +177,12 @@ def negative(
     }
     merged = merged.with_info(reasons=(*merged.info.reasons, *notes))
     work.step("merge", "")
-    return Negative(merged, plan.white_balance, report, params, joint)
+    own = partial(_reference_again, plan, defects, params.defects) if is_mosaic else None
+    return Negative(merged, plan.white_balance, report, params, joint, own)
+
+
+def _reference_again(plan: intake.Plan, defects: DefectFacts, params: DefectParams) -> Frame:
+    return intake.repaired(intake.load(plan, plan.reference), defects, params)
 
 
 def _alone(plan: intake.Plan, reference: Frame, params: PhotoParams, explain: Observer | None) -> Negative:
@@ -190,8 +212,8 @@ def _left_out(motions: dict[str, dict[str, float | str]]) -> list[str]:
 def source_of(made: Negative) -> Source:
     """The negative, whose rows are wanted denoised or, of quality best, reconstructed."""
     denoising = _suited(made.params.denoise, made.frame)
-    parts = made.frame, made.white_balance, made.params.demosaic, denoising
-    return Source(*parts) if made.burst is None else best.JointSource(made.burst, *parts)
+    merged = Source(made.frame, made.white_balance, made.params.demosaic, denoising)
+    return merged if made.burst is None else best.JointSource(made.burst, merged)
 
 
 def develop(
@@ -207,8 +229,7 @@ def develop(
     made = negative(burst, params, progress, explain=explain)
     source = source_of(made)
     if explain:
-        merged = source_of(dataclasses.replace(made, burst=None))
-        explain_denoising(merged, made.frame.info.orientation, explain)
+        explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
     share = 1 - _Steps.SHARE
 

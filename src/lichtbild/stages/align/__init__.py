@@ -100,7 +100,9 @@ class Motion:
     refused: str = ""
 
 
-def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None = None) -> Motion:
+def align(
+    reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion | None = None, told: Hand | None = None
+) -> Motion:
     """Motion of `other` against `reference`.
 
     Parameters
@@ -109,6 +111,9 @@ def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion
         Pyramids of equal size and exposure.
     start
         Motion of a frame taken shortly before, tried as a first guess beside rest.
+    told
+        What a gyroscope says (see `turned`), tried before either. Where the frames contradict it nowhere it is held on
+        to; limits of shift and roll count from there.
 
     Returns
     -------
@@ -118,8 +123,9 @@ def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion
     if reference.shape(0) != other.shape(0):
         raise ShapeError("frames of one burst differ in size")
     shape = reference.mosaic_shape
-    guesses = [Hand.at_rest(shape)] if start is None or start.refused else [start.hand, Hand.at_rest(shape)]
-    found = find_start(reference, other, guesses, params.max_shift, params.max_turn)
+    rest = Hand.at_rest(shape)
+    guesses = [rest] if start is None or start.refused else [start.hand, rest]
+    found = find_start(reference, other, guesses, params.max_shift, params.max_turn, told)
     if found.is_hopeless:
         return _refused(reference, "nothing in it looks like the reference, wherever it is put")
     hand, covariance = found.hand, found.covariance
@@ -127,9 +133,10 @@ def align(reference: Pyramid, other: Pyramid, params: AlignParams, start: Motion
         hand, covariance = refine(
             reference, other, level, hand, covariance, strong_tiles(reference, level), 2, field.N_TERMS
         )
-    if not hand.is_plausible(params.max_shift, params.max_turn):
+    near = rest if told is None else told
+    if not any(hand.beside(other_hand).is_plausible(params.max_shift, params.max_turn) for other_hand in (near, rest)):
         # A fit that ran away had nothing to hold on to.
-        hand = Hand.at_rest(shape)
+        hand = near
     if refused := _refusal(reference, other, hand):
         return _refused(reference, refused)
     return _judged(reference, other, params, hand, covariance, start)

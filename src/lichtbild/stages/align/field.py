@@ -31,11 +31,14 @@ class Hand:
         float64 [2], (dy, dx) at the distance 1 above or below the centre, same unit.
     shape
         Of the mosaic, px.
+    expected
+        float64 [10], coefficients of `basis` beyond a similarity that a gyroscope told, px; none of its own: nothing.
     """
 
     matrix: F64
     bend: F64
     shape: tuple[int, int]
+    expected: F64 = dataclasses.field(default_factory=lambda: np.zeros(N_TERMS))
 
     @classmethod
     def at_rest(cls, shape: tuple[int, int]) -> Hand:
@@ -61,12 +64,18 @@ class Hand:
         matrix = self.matrix @ step
         return dataclasses.replace(self, matrix=matrix / matrix[2, 2], bend=self.bend + d[8:])
 
+    def beside(self, other: Hand) -> Hand:
+        """What this motion does after another one was undone."""
+        matrix = self.matrix @ np.linalg.inv(other.matrix)
+        return Hand(matrix / matrix[2, 2], self.bend - other.bend, self.shape)
+
     def beyond_similarity(self) -> F64:
-        """The coefficients [10] of `basis`, px, of which a shift, roll and scale have none: the later six."""
+        """The coefficients [10] of `basis`, px, beside those expected, of which a shift, roll and scale have none: the
+        later six."""
         m, out = self.matrix, np.zeros(N_TERMS)
         out[4], out[5] = (m[1, 1] - m[0, 0]) / 2, (m[0, 1] + m[1, 0]) / 2
         out[6], out[7], out[8:] = -m[2, 1], -m[2, 0], self.bend
-        return out * (max(self.shape) / 2)
+        return out * (max(self.shape) / 2) - self.expected
 
     def is_plausible(self, max_shift: float, max_turn_deg: float) -> bool:
         """Whether a hand may have done this between two frames: no further than looked for, and nothing stretched."""
@@ -211,11 +220,13 @@ def robust_step(
     return Fit(delta, spread, disagreement)
 
 
-def expected_spread(shape: tuple[int, int]) -> F64:
+def expected_spread(shape: tuple[int, int], is_told: bool = False) -> F64:
     """Covariance [10, 10] of a hand's motion about a guess, before anything is seen: what holds a picture that shows
-    nothing in its place."""
+    nothing in its place. A gyroscope misses the shift of the hand, and some milliseconds."""
     half, degree = max(shape) / 2, np.deg2rad(1.0)
     spread = np.array([0.2, 0.2, 3 * degree, 0.015, *[0.01] * 6]) * half
+    if is_told:
+        spread = np.array([0.01, 0.01, 0.2 * degree, 0.002, *[0.001] * 6]) * half
     return np.asarray(np.diag(spread**2), np.float64)
 
 

@@ -20,6 +20,9 @@ F64 = npt.NDArray[np.float64]
 _NO_DOUBT = 0.75
 _GOOD = 0.5
 _CHANCE = 0.02
+# What a gyroscope told is right where this part agrees; and a picture of fewer tiles with texture cannot contradict it.
+_TOLD_TRUE = 0.2
+_TEXTURED = 12
 _N_REFINED = 8
 
 
@@ -34,8 +37,20 @@ class Start:
     is_hopeless: bool = False
 
 
-def find_start(reference: Pyramid, other: Pyramid, guesses: list[Hand], max_shift: float, max_turn_deg: float) -> Start:
-    """The best of some guesses; where none is good, of what a correlation over the whole range suggests."""
+def find_start(
+    reference: Pyramid, other: Pyramid, guesses: list[Hand], max_shift: float, max_turn_deg: float,
+    told: Hand | None = None,
+) -> Start:  # fmt: skip
+    """The best of some guesses; where none is good, of what a correlation over the whole range suggests.
+
+    What a gyroscope told is taken before all of them, unless hardly anything agrees with it though there is texture.
+    """
+    level = max(reference.n_levels - 2, 0)
+    n_known = int(np.count_nonzero(texture(reference, level)[:, 1] > 3 * gradient_noise(level)))
+    if told is not None:
+        start = _tried(reference, other, told, is_told=True)
+        if start.agreement >= _TOLD_TRUE or n_known < _TEXTURED:
+            return start
     best = max((_tried(reference, other, hand) for hand in guesses), key=lambda start: start.agreement)
     if best.agreement >= _NO_DOUBT or max_shift <= 0:
         return best
@@ -48,15 +63,13 @@ def find_start(reference: Pyramid, other: Pyramid, guesses: list[Hand], max_shif
                 best = tried
         if best.agreement >= _GOOD:
             return best
-    level = max(reference.n_levels - 2, 0)
-    n_known = int(np.count_nonzero(texture(reference, level)[:, 1] > 3 * gradient_noise(level)))
-    return dataclasses.replace(best, is_hopeless=n_known >= 12 and best.agreement < _CHANCE)
+    return dataclasses.replace(best, is_hopeless=n_known >= _TEXTURED and best.agreement < _CHANCE)
 
 
-def _tried(reference: Pyramid, other: Pyramid, hand: Hand) -> Start:
+def _tried(reference: Pyramid, other: Pyramid, hand: Hand, is_told: bool = False) -> Start:
     """A guess refined on the two coarsest levels and judged on the second."""
     top = reference.n_levels - 1
-    expected = field.expected_spread(hand.shape)
+    expected = field.expected_spread(hand.shape, is_told)
     hand, covariance = refine(reference, other, top, hand, expected, all_tiles(reference.shape(top)), 5, 4)
     level = max(top - 1, 0)
     tiles = all_tiles(reference.shape(level))

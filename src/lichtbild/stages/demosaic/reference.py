@@ -158,8 +158,8 @@ def demosaic(
     sign = np.where(coloured, -1, 1).astype(np.float32)
     d_h, error_h = green_minus_colour(t, sign, 1, prior[0])
     d_v, error_v = green_minus_colour(t, sign, 0, prior[0])
-    # To the power of 1.5: errors are estimates themselves, and the smaller is the likelier.
-    doubt_h, doubt_v = error_h**1.5, error_v**1.5
+    # Squared: errors are estimates themselves, and the smaller is the likelier.
+    doubt_h, doubt_v = error_h**2, error_v**2
     first_green = np.where(coloured, t + (d_h * doubt_v + d_v * doubt_h) / (doubt_h + doubt_v), t)
 
     def curve(a: Floats) -> Floats:

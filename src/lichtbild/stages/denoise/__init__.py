@@ -13,16 +13,16 @@ from lichtbild.core import memory, native
 from lichtbild.core.frame import Frame
 from lichtbild.core.noise import NoiseModel
 from lichtbild.core.params import Params, param
-from lichtbild.stages.denoise import coarse, spectrum
+from lichtbild.stages.denoise import again, coarse, spectrum
 from lichtbild.stages.denoise.levels import (
     N_SCALES,
+    Roots,
     blocks_of,
     check,
     finest_blocks,
     halved,
     prepare,
     pyramid,
-    root_offset,
     shrunk,
     usual_share,
     whole_steps,
@@ -62,8 +62,11 @@ class DenoiseFacts:
     coarse
         What denoising changes at an eighth of the size [3 parts, ceil(H/8), ceil(W/8)], from `analyse_coarse`:
         noise coarser than a band can tell. None: nothing.
+    roots
+        What the parts are.
     """
 
+    roots: Roots
     variance: tuple[Floats, ...]
     usual_share: float = 1.0
     coarse: Floats | None = None
@@ -114,7 +117,7 @@ def denoise_rgb(
     Cost: two reads and one write of the picture. Sources: multi-scale transform shrinkage, Pierazzo et al. 2017;
     neighbourhood James-Stein rule, Cai and Silverman 2001 (here on 3x3 coefficients of a block).
     """
-    balance = check(frame, white_balance)
+    check(frame, white_balance)
     settings = params or DenoiseParams()
     start, stop = rows or (0, frame.shape[0])
     wanted = frame.rows(start, stop)
@@ -122,16 +125,26 @@ def denoise_rgb(
         return wanted if rows else frame
     known = facts or analyse_coarse(frame, white_balance, analyse([frame], white_balance), settings)
     rgb = np.ascontiguousarray(frame.pixels, np.float32)
-    offset = root_offset(frame.noise, balance)
-    levels, variances = pyramid(*prepare(frame, rgb, balance, offset, known.usual_share))
+    roots = known.roots
+    levels, variances = pyramid(*prepare(frame, rgb, roots, known.usual_share))
     weights = [np.ascontiguousarray(1 / v, np.float32) for v in known.variance]
-    strength = squared_strength(settings)
+    is_noisy = roots.level**2 * known.usual_share > again.LEVEL**2
+    asked = squared_strength(settings)
+    strength = asked * again.FIRST if is_noisy else asked
     eighth = halved(levels[-1])
     if known.coarse is not None:
         eighth += known.coarse[:, top // 8 : top // 8 + eighth.shape[1]]
     half = shrunk(levels, eighth, variances[1:], weights[1:], strength)
-    out = memory.empty((whole_steps(stop - start), *wanted.pixels.shape[1:]))
-    native.call("denoise_finest", rgb, balance, offset, half, variances[0], weights[0], strength, start // 16, out)
+    # Rows of the first look that the second one needs.
+    begin, end = again.rows_needed(start, stop, frame.shape[0]) if is_noisy else (start, stop)
+    out = memory.empty((whole_steps(end - begin), *wanted.pixels.shape[1:]))
+    native.call(
+        "denoise_finest", rgb, roots.balance, roots.offset, roots.into, roots.back, half, variances[0], weights[0],
+        strength, begin // 16, out,
+    )  # fmt: skip
+    if is_noisy:
+        noise = known.variance[0] * (asked / squared_strength(DenoiseParams()))[:, None, None]
+        out = again.second_look(rgb, out, roots, variances[0], noise, (begin, end), (start, stop))
     return wanted.replaced(pixels=out[: stop - start], noise=noise_after(frame.noise, settings))
 
 
@@ -154,15 +167,15 @@ def analyse(frames: Sequence[Frame], white_balance: tuple[float, float, float]) 
     """
     strips = [strip for frame in frames for strip in strips_of(frame)]
     noise = frames[0].noise
+    roots = Roots.of(noise, check(frames[0], white_balance))
     share = usual_share(strips)
     most = -(-spectrum.MAX_BLOCKS // len(strips))
     samples: list[list[tuple[Floats, Floats]]] = [[] for _ in range(N_SCALES)]
     for strip in strips:
-        balance = check(strip, white_balance)
+        check(strip, white_balance)
         rgb = np.ascontiguousarray(strip.pixels, np.float32)
-        offset = root_offset(noise, balance)
-        levels, variances = pyramid(*prepare(strip, rgb, balance, offset, share))
-        samples[0].append(finest_blocks(rgb, balance, offset, variances[0], most))
+        levels, variances = pyramid(*prepare(strip, rgb, roots, share))
+        samples[0].append(finest_blocks(rgb, roots, variances[0], most))
         for sample, plane, variance in zip(samples[1:], levels, variances[1:], strict=True):
             sample.append(blocks_of(plane, variance, most))
     models = spectrum.declared(noise.correlation_px, N_SCALES)
@@ -170,7 +183,7 @@ def analyse(frames: Sequence[Frame], white_balance: tuple[float, float, float]) 
     for model, sample in zip(models, samples, strict=True):
         blocks, variance = (np.concatenate([pair[k] for pair in sample]) for k in (0, 1))
         found.append(spectrum.measured(blocks, variance, model, noise.correlation_px == 0))
-    return DenoiseFacts(tuple(found), share)
+    return DenoiseFacts(roots, tuple(found), share)
 
 
 def analyse_coarse(
@@ -189,7 +202,7 @@ def analyse_coarse(
         From `analyse`.
     """
     strength = squared_strength(params or DenoiseParams())
-    change = coarse.change(frame, np.asarray(white_balance, np.float32), strength, facts.usual_share)
+    change = coarse.change(frame, facts.roots, strength, facts.usual_share)
     return dataclasses.replace(facts, coarse=change)
 
 

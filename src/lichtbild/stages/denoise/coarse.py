@@ -11,7 +11,7 @@ from lichtbild.core import native
 from lichtbild.core.domain import Domain
 from lichtbild.core.frame import GAIN_STEP_PX, Frame, sample_gain_grid
 from lichtbild.stages.denoise import spectrum
-from lichtbild.stages.denoise.levels import blocks_of, halved, noise_of_cells, one_over_frames, root_offset, shrunk
+from lichtbild.stages.denoise.levels import Roots, blocks_of, halved, noise_of_cells, one_over_frames, shrunk
 from lichtbild.stages.planes import contiguous
 
 Floats = npt.NDArray[np.float32]
@@ -23,7 +23,7 @@ BAND_PX = 256
 MOST = 1.5
 
 
-def change(frame: Frame, balance: Floats, strength: Floats, usual_share: float) -> Floats:
+def change(frame: Frame, roots: Roots, strength: Floats, usual_share: float) -> Floats:
     """What denoising changes at an eighth of the size, float32 [3 parts, ceil(H/8), ceil(W/8)].
 
     Its blocks are 64 and 128 px wide: blotches of colour that people see at arm's length. Fails where a colour changes
@@ -33,17 +33,16 @@ def change(frame: Frame, balance: Floats, strength: Floats, usual_share: float) 
     ----------
     frame
         The whole picture, linear CAMERA_RGB [H, W, 3] or a Bayer MOSAIC [H, W].
-    balance
-        White balance multipliers [3].
+    roots
+        What the parts are.
     strength
         Squared threshold of each part [3].
     usual_share
         1 / frames averaged, as in most of the picture.
     """
-    offset = root_offset(frame.noise, balance)
-    thumb = thumbnail(frame, balance, offset)
+    thumb = thumbnail(frame, roots)
     half = halved(thumb)
-    cells = noise_of_cells(frame, half, gain_of(frame), share_of(frame, thumb, usual_share), balance, offset)
+    cells = noise_of_cells(frame, half, gain_of(frame), share_of(frame, thumb, usual_share), roots)
     levels, variances = [thumb, half], [cells, halved(cells)]
     weights = []
     for plane, variance in zip(levels, variances, strict=True):
@@ -57,20 +56,21 @@ def change(frame: Frame, balance: Floats, strength: Floats, usual_share: float) 
     return np.asarray(out[:, : thumb.shape[1]] - thumb)
 
 
-def thumbnail(frame: Frame, balance: Floats, offset: float) -> Floats:
+def thumbnail(frame: Frame, roots: Roots) -> Floats:
     """Luminance and colour differences of the roots at an eighth of the size, float32 [3, ceil(H/8), ceil(W/8)]."""
     height, width = frame.shape
+    how = roots.balance, roots.offset, roots.into
     small = np.empty((3, -(-height // CELL_PX), -(-width // CELL_PX)), np.float32)
     if frame.domain is Domain.MOSAIC:
         cfa = frame.info.cfa
         assert cfa is not None
         mosaic = np.ascontiguousarray(frame.pixels)
-        native.call("denoise_thumbnail", mosaic, cfa.red_row, cfa.red_column, balance, offset, small)
+        native.call("denoise_thumbnail", mosaic, cfa.red_row, cfa.red_column, *how, small)
         return small
     for top in range(0, height, BAND_PX):
         rgb = contiguous(frame.pixels[top : top + BAND_PX])
         half = np.empty((3, -(-rgb.shape[0] // 2), -(-width // 2)), np.float32)
-        native.call("denoise_prepare", rgb, balance, offset, half)
+        native.call("denoise_prepare", rgb, *how, half)
         piece = halved(halved(half))
         small[:, top // CELL_PX : top // CELL_PX + piece.shape[1]] = piece
     return small

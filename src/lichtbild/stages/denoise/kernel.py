@@ -5,7 +5,7 @@ lie side by side in memory and every step of the transform is plain arithmetic o
 """
 
 import halide as hl
-from halide_blocks import TINY, Shrinkage
+from halide_blocks import Shrinkage
 from halide_common import f32, gain_at, pick, total
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
@@ -37,19 +37,9 @@ def from_root(t, offset, root):
     return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
 
 
-def parts_of(t):
-    """Luminance, red-blue and green-magenta parts (orthonormal) of three roots."""
-    return [
-        (t[0] + t[1] + t[2]) * f32(3**-0.5),
-        (t[0] - t[2]) * f32(2**-0.5),
-        (t[0] - 2 * t[1] + t[2]) * f32(6**-0.5),
-    ]
-
-
-def from_q(q):
-    """The three roots of the parts."""
-    luminance, red_blue, magenta = q[0] * f32(3**-0.5), q[1] * f32(2**-0.5), q[2] * f32(6**-0.5)
-    return luminance + red_blue + magenta, luminance - 2 * magenta, luminance - red_blue + magenta
+def mixed(matrix, values, row):
+    """Row `row` of a 3x3 matrix times three values."""
+    return total(values[m] * matrix[m, row] for m in range(3))
 
 
 def bordered(name, planes, width, height, scale):
@@ -101,11 +91,13 @@ def slide(funcs, vector, tile, at, step):
 
 @hl.generator(name="denoise_prepare")
 class DenoisePrepare:
-    """Camera RGB float32 [H, W, 3], white balance, offset -> half-size parts [3, ceil(H/2), ceil(W/2)]."""
+    """Camera RGB float32 [H, W, 3], white balance, offset, parts of the roots [3, 3] -> half-size parts
+    [3, ceil(H/2), ceil(W/2)]."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
+    into = hl.InputBuffer(hl.Float(32), 2)
     half = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -117,8 +109,8 @@ class DenoisePrepare:
         roots[x, y, c] = to_root(light[c, x, y] * g.balance[c], g.offset, root)
         above = hl.Func("above")
         above[x, y, c] = roots[x, 2 * y, c] + roots[x, 2 * y + 1, c]
-        q = parts_of([(above[2 * x, y, n] + above[2 * x + 1, y, n]) * f32(0.25) for n in range(3)])
-        g.half[x, y, c] = pick(q, c)
+        means = [(above[2 * x, y, n] + above[2 * x + 1, y, n]) * f32(0.25) for n in range(3)]
+        g.half[x, y, c] = mixed(g.into, means, c)
 
         # A row after the other, read in the order of its pixels.
         vector = self.natural_vector_size(hl.Float(32))
@@ -132,14 +124,15 @@ class DenoisePrepare:
 
 @hl.generator(name="denoise_thumbnail")
 class DenoiseThumbnail:
-    """Bayer mosaic float32 [H, W], parities of red, white balance, offset -> parts at an eighth of the size
-    [3, ceil(H/8), ceil(W/8)], from the mean root of each colour's pixels."""
+    """Bayer mosaic float32 [H, W], parities of red, white balance, offset, parts of the roots [3, 3] -> parts at an
+    eighth of the size [3, ceil(H/8), ceil(W/8)], from the mean root of each colour's pixels."""
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
     balance = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
+    into = hl.InputBuffer(hl.Float(32), 2)
     small = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -162,8 +155,7 @@ class DenoiseThumbnail:
         place = g.red_column + 2 * g.red_row
         red, blue = pick(places, place), pick(places[::-1], place)
         greens = total(places) - red - blue
-        q = parts_of([red * f32(1 / 16), greens * f32(1 / 32), blue * f32(1 / 16)])
-        g.small[x, y, c] = pick(q, c)
+        g.small[x, y, c] = mixed(g.into, [red * f32(1 / 16), greens * f32(1 / 32), blue * f32(1 / 16)], c)
 
         vector = self.natural_vector_size(hl.Float(32))
         g.small.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 8, hl.TailStrategy.GuardWithIf)
@@ -176,14 +168,17 @@ class DenoiseThumbnail:
 
 @hl.generator(name="denoise_cells")
 class DenoiseCells:
-    """Half-size parts [3, h, w], white balance, alpha, beta [3], offset, gain grid [gh, gw, 3], 1 / frames of 4x4 px
-    cells [ceil(h/2), ceil(w/2)] -> noise variance of the parts in cells [3, ceil(h/2), ceil(w/2)]."""
+    """Half-size parts [3, h, w], white balance, alpha, beta [3], offset, parts of the roots [3, 3] and back, gain grid
+    [gh, gw, 3], 1 / frames of 4x4 px cells [ceil(h/2), ceil(w/2)] -> noise variance of the parts in cells
+    [3, ceil(h/2), ceil(w/2)]."""
 
     half = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     alpha = hl.InputBuffer(hl.Float(32), 1)
     beta = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
+    into = hl.InputBuffer(hl.Float(32), 2)
+    back = hl.InputBuffer(hl.Float(32), 2)
     gain = hl.InputBuffer(hl.Float(32), 3)
     per_frame = hl.InputBuffer(hl.Float(32), 2)
     cells = hl.OutputBuffer(hl.Float(32), 3)
@@ -199,14 +194,14 @@ class DenoiseCells:
         gains[x, y, c] = gain_at(g.gain, 4 * x + 2, 4 * y + 2, c, across, down)
         # Noise of the root from the cell's light: var(t) = balance^2 var(s) / (4 (balance s + offset)).
         variances = []
-        for n, t in enumerate(from_q([mean[x, y, n] for n in range(3)])):
+        for n in range(3):
+            t = mixed(g.back, [mean[x, y, m] for m in range(3)], n)
             light = hl.max(from_root(t, g.offset, hl.sqrt(g.offset)), f32(0))
             spatial = gains[x, y, n]
             of_light = spatial * (g.alpha[n] * (light / g.balance[n]) + g.beta[n] * spatial)
             variances.append(g.balance[n] * g.balance[n] * of_light / (4 * (light + g.offset)))
-        red, green, blue = variances
-        parts = [(red + green + blue) * f32(1 / 3), (red + blue) * f32(0.5), (red + 4 * green + blue) * f32(1 / 6)]
-        g.cells[x, y, c] = pick(parts, c) * g.per_frame[x, y]
+        of_part = total(variances[m] * (g.into[m, c] * g.into[m, c]) for m in range(3))
+        g.cells[x, y, c] = of_part * g.per_frame[x, y]
 
         vector = self.natural_vector_size(hl.Float(32))
         guard = hl.TailStrategy.GuardWithIf
@@ -306,14 +301,16 @@ class DenoiseScale:
 
 @hl.generator(name="denoise_finest")
 class DenoiseFinest:
-    """The finest scale and the way back to light: camera RGB [H, W, 3], white balance [3], offset, half-size result
-    [3, ceil(H/2), ceil(W/2)], noise in cells, weights, squared strengths, a sixteenth of the first row
-    that is wanted
+    """The finest scale and the way back to light: camera RGB [H, W, 3], white balance [3], offset, parts of the roots
+    [3, 3] and back, half-size result [3, ceil(H/2), ceil(W/2)], noise in cells, weights, squared strengths, a sixteenth
+    of the first row that is wanted
     -> camera RGB of the rows wanted [h, W, 3]."""
 
     rgb = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     offset = hl.InputScalar(hl.Float(32))
+    into = hl.InputBuffer(hl.Float(32), 2)
+    back = hl.InputBuffer(hl.Float(32), 2)
     coarse = hl.InputBuffer(hl.Float(32), 3)
     cells = hl.InputBuffer(hl.Float(32), 3)
     weight = hl.InputBuffer(hl.Float(32), 3)
@@ -326,12 +323,11 @@ class DenoiseFinest:
         root = hl.sqrt(g.offset)
         is_rgb(g.rgb)
         is_rgb(g.out.output_buffer())
-        balance = [g.balance[n] for n in range(3)]
         light = hl.BoundaryConditions.mirror_image(g.rgb, [(hl.Expr(), hl.Expr()), *picture_bounds(g.rgb)])
         roots = hl.Func("roots")
         roots[x, y, c] = to_root(light[c, x, y] * g.balance[c], g.offset, root)
         q = hl.Func("q")
-        q[x, y, c] = pick(parts_of([roots[x, y, m] for m in range(3)]), c)
+        q[x, y, c] = mixed(g.into, [roots[x, y, m] for m in range(3)], c)
         size = [extent for _, extent in picture_bounds(g.rgb)]
         cells, coarse = bordered("cells_in", g.cells, *size, 4), bordered("coarse_in", g.coarse, *size, 2)
         vector = self.natural_vector_size(hl.Float(32))
@@ -342,17 +338,12 @@ class DenoiseFinest:
         for n in range(3):
             rest = [shrink.dealt_in[u, m % 4, m // 4, b, n] - result[u, m % 4, m // 4, b, n] for m in range(16)]
             lost.append(hl.min(total(a * a for a in rest) * f32(1 / 16), 2 * cells[u, b, n]))
-        # Shared out by the variance of each channel: green from the sums of the parts, red and blue by their gains.
-        of_sum, of_ends = cells[u, b, 0] * 3, cells[u, b, 1] * 2
-        share = total(lost) / (of_sum + f32(TINY))
-        ends = share * of_ends * (f32(1) / (balance[0] + balance[2]))
-        # Less the root's offset.
+        # Noise of the parts is not correlated, so that its variances add up in each channel. Less the root's offset.
         added = hl.Func("added")
-        added[u, b, c] = (
-            pick([ends, share * hl.max(of_sum - of_ends, f32(0)) / balance[1], ends], c) - g.offset / g.balance[c]
-        )
+        shares = [lost[m] * (g.back[m, c] * g.back[m, c]) for m in range(3)]
+        added[u, b, c] = (total(shares) - g.offset) / g.balance[c]
         final = hl.Func("final")
-        denoised = pick(from_q([result[u, j, r, b, m] for m in range(3)]), c)
+        denoised = mixed(g.back, [result[u, j, r, b, m] for m in range(3)], c)
         final[u, j, r, b, c] = from_root(denoised, f32(0), root) * (f32(1) / g.balance[c]) + added[u, b, c]
         g.out[c, x, y] = final[x / 4, x % 4, y % 4, y / 4 + 4 * g.first_row, c]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,58 @@ N_SCALES = 3
 EVENNESS_LIMIT = 1.7
 # Bounds of the square root's offset.
 OFFSET_BOUNDS = (1e-3, 4.0)
-# Luminance, red-blue and green-magenta parts of three roots (orthonormal).
-PARTS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32) / np.sqrt(np.array([[3], [2], [6]], np.float32))
+# Samples of red, green and blue on the Bayer arrays that pictures come of, and the light that noise is judged at.
+BAYER_DENSITY = np.array([1, 2, 1])
+MID_GREY = 0.18
+
+
+@dataclass(frozen=True, eq=False)
+class Roots:
+    """How light becomes the parts that denoising works on, and back.
+
+    Parameters
+    ----------
+    balance
+        White balance, float32 [3].
+    offset
+        Of the square root of balanced light.
+    into
+        Parts of three roots, float32 [3 parts, 3 channels]: luminance, red-blue and green-magenta. Luminance is the
+        mean weighted by how little noise a channel has, times sqrt(3), so that its noise and that of the colour
+        differences is not correlated.
+    back
+        Its inverse.
+    level
+        Standard deviation of the noise of a pixel's root at mid grey, mean of the channels.
+    """
+
+    balance: Floats
+    offset: float
+    into: Floats
+    back: Floats
+    level: float
+
+    @classmethod
+    def of(cls, noise: NoiseModel, balance: Floats) -> Roots:
+        """From the noise model of the picture."""
+        alpha, beta = (np.resize(np.asarray(v, np.float64), 3) for v in (noise.alpha, noise.beta))
+        offset = root_offset(noise, balance)
+        # Compared where photon noise is thrice read noise: that light scales with the picture.
+        light = 3 * beta.mean() / max(float(alpha.mean()), 1e-12)
+        weight = BAYER_DENSITY / (balance * alpha * light + balance**2 * beta + 1e-20)
+        red, green, blue = weight / weight.sum()
+        ends = weight[0] + weight[2]
+        into = np.array(
+            [
+                np.sqrt(3) * np.array([red, green, blue]),
+                np.sqrt(1 / 2) * np.array([1, 0, -1]),
+                np.sqrt(2 / 3) * np.array([weight[0] / ends, -1, weight[2] / ends]),
+            ]
+        )
+        back = np.linalg.inv(into)
+        variance = (balance * alpha * MID_GREY + balance**2 * beta) / (4 * (MID_GREY + offset))
+        level = float(np.sqrt(variance.mean()))
+        return cls(balance, offset, into.astype(np.float32), np.ascontiguousarray(back, np.float32), level)
 
 
 def shrunk(
@@ -61,17 +112,15 @@ def pyramid(half: Floats, cells: Floats) -> tuple[list[Floats], list[Floats]]:
     return levels, variances
 
 
-def prepare(frame: Frame, rgb: Floats, balance: Floats, offset: float, usual_share: float) -> tuple[Floats, Floats]:
+def prepare(frame: Frame, rgb: Floats, roots: Roots, usual_share: float) -> tuple[Floats, Floats]:
     """Half-size luminance and colour differences [3, h, w], and the noise variance of the parts in 4x4 px cells."""
     height, width = frame.shape
     half = memory.empty((3, -(-height // 2), -(-width // 2)))
-    native.call("denoise_prepare", rgb, balance, offset, half)
-    return half, noise_of_cells(frame, half, frame.gain, one_over_frames(frame, usual_share), balance, offset)
+    native.call("denoise_prepare", rgb, roots.balance, roots.offset, roots.into, half)
+    return half, noise_of_cells(frame, half, frame.gain, one_over_frames(frame, usual_share), roots)
 
 
-def noise_of_cells(
-    frame: Frame, half: Floats, gain: Floats | None, share: Floats, balance: Floats, offset: float
-) -> Floats:
+def noise_of_cells(frame: Frame, half: Floats, gain: Floats | None, share: Floats, roots: Roots) -> Floats:
     """Noise variance of the parts in cells of 2x2 px of `half`, float32 [3, h, w] as `share` [h, w]."""
     alpha, beta = (np.asarray(v * 3 if len(v) == 1 else v, np.float32) for v in (frame.noise.alpha, frame.noise.beta))
     if gain is None or min(gain.shape[:2]) < 2:
@@ -79,8 +128,9 @@ def noise_of_cells(
     elif gain.shape[2] == 1:
         gain = np.repeat(gain, 3, 2)
     cells = memory.empty((3, *share.shape))
+    gain = np.ascontiguousarray(gain, np.float32)
     native.call(
-        "denoise_cells", half, balance, alpha, beta, offset, np.ascontiguousarray(gain, np.float32), share, cells
+        "denoise_cells", half, roots.balance, alpha, beta, roots.offset, roots.into, roots.back, gain, share, cells
     )
     return cells
 
@@ -131,11 +181,11 @@ def blocks_of(plane: Floats, variance: Floats, most: int) -> tuple[Floats, Float
     return np.moveaxis(plane[:, rows, columns], 0, 1), near
 
 
-def finest_blocks(rgb: Floats, balance: Floats, offset: float, variance: Floats, most: int) -> tuple[Floats, Floats]:
+def finest_blocks(rgb: Floats, roots: Roots, variance: Floats, most: int) -> tuple[Floats, Floats]:
     """`blocks_of` the finest scale, from camera RGB [H, W, 3]."""
     rows, columns, near = _places(rgb.shape[0], rgb.shape[1], variance, most)
-    roots = np.sqrt(np.maximum(rgb[rows, columns] * balance + np.float32(offset), 0))
-    return np.moveaxis(roots @ PARTS.T, 3, 1), near
+    values = np.sqrt(np.maximum(rgb[rows, columns] * roots.balance + np.float32(roots.offset), 0))
+    return np.moveaxis(values @ roots.into.T, 3, 1), near
 
 
 def _places(height: int, width: int, variance: Floats, most: int) -> tuple[Indices, Indices, Floats]:

@@ -11,7 +11,6 @@ Floats = npt.NDArray[np.floating]
 SIZE, STEP = 8, 4
 # Rim that is computed beyond the picture, px: a multiple of the step, and more than enlarging reaches.
 RIM = 16
-PARTS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
 
 def to_root(value: Floats, offset: float) -> Floats:
@@ -84,7 +83,7 @@ def raised(dealt: Floats, rim: int, coarse: Floats, height: int, width: int) -> 
 
 
 def denoise_thumbnail(
-    mosaic: Floats, red_row: int, red_column: int, balance: Floats, offset: float, small: Floats
+    mosaic: Floats, red_row: int, red_column: int, balance: Floats, offset: float, into: Floats, small: Floats
 ) -> None:
     """Parts at an eighth of the size from a mosaic; arguments as of the kernel."""
     rows, columns = small.shape[1:]
@@ -96,7 +95,7 @@ def denoise_thumbnail(
 
     greens = [mean(red_row, 1 - red_column, balance[1]), mean(1 - red_row, red_column, balance[1])]
     red, blue = mean(red_row, red_column, balance[0]), mean(1 - red_row, 1 - red_column, balance[2])
-    small[...] = np.moveaxis(np.stack([red, (greens[0] + greens[1]) / 2, blue], 2) @ PARTS.T, 2, 0)
+    small[...] = np.moveaxis(np.stack([red, (greens[0] + greens[1]) / 2, blue], 2) @ into.T, 2, 0)
 
 
 def denoise_frames(n_frames: Floats, usual: float, limit: float, out: Floats) -> None:
@@ -116,12 +115,12 @@ def denoise_scale(parts: Floats, coarse: Floats, cells: Floats, weight: Floats, 
 
 
 def denoise_finest(
-    rgb: Floats, balance: Floats, offset: float, coarse: Floats, cells: Floats, weight: Floats, strength: Floats,
-    first: int, out: Floats,
+    rgb: Floats, balance: Floats, offset: float, into: Floats, back: Floats, coarse: Floats, cells: Floats,
+    weight: Floats, strength: Floats, first: int, out: Floats,
 ) -> None:  # fmt: skip
     """The finest scale and the way back to light; arguments as of the kernel."""
     height, width = rgb.shape[:2]
-    q = np.moveaxis(to_root(rgb.astype(np.float64) * balance, offset) @ PARTS.T, 2, 0)
+    q = np.moveaxis(to_root(rgb.astype(np.float64) * balance, offset) @ into.T, 2, 0)
     result, lost = np.empty_like(q), np.empty_like(q)
     rows, columns = np.arange(height) // STEP, np.arange(width) // STEP
     for c in range(3):
@@ -133,12 +132,9 @@ def denoise_finest(
         removed = (rest**2).reshape(size[0] // STEP, STEP, size[1] // STEP, STEP).mean((1, 3))
         result[c] = whole[:height, :width]
         lost[c] = np.minimum(removed, 2 * cells[c])[rows][:, columns]
-    t = np.moveaxis(result, 0, 2) @ PARTS
-    # Shared out by the variance of each channel: green from the sums of the parts, red and blue by their gains.
-    of_sum, of_ends = 3 * cells[0][rows][:, columns], 2 * cells[1][rows][:, columns]
-    share = lost.sum(0) / (of_sum + 1e-20)
-    ends = share * of_ends / (balance[0] + balance[2])
-    added = np.stack([ends * balance[0], share * np.maximum(of_sum - of_ends, 0), ends * balance[2]], 2)
+    t = np.moveaxis(result, 0, 2) @ back.T
+    # Noise of the parts is not correlated, so that its variances add up in each channel.
+    added = np.moveaxis(lost, 0, 2) @ (back**2).T
     # Rows of the last step that lie beyond the picture stay as they are.
     light = ((from_root(t, offset) + added) / balance)[16 * first :][: len(out)]
     out[: len(light)] = light

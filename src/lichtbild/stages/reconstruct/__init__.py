@@ -53,8 +53,9 @@ class Reconstruction:
         self.shape = height, width = reference.shape
         self.noise, self.saturation, self.name = reference.noise, reference.saturation, reference.info.name
         self._red = reference.info.cfa.red_row, reference.info.cfa.red_column
-        self._frames = memory.empty((n_frames, height, width), np.int16)
-        self._marks = memory.empty((n_frames, -(-height // 2), -(-width // 2)), np.uint8)
+        # Not of the pool: they stay until all is done, and what comes and goes finds its place better without them.
+        self._frames = np.empty((n_frames, height, width), np.int16)
+        self._marks = np.empty((n_frames, -(-height // 2), -(-width // 2)), np.uint8)
         self._hand: list[F32] = []
         self._local: list[F32] = []
         self._facts: list[tuple[float, float]] = []

@@ -18,7 +18,7 @@ F32 = npt.NDArray[np.float32]
 Begin = Callable[[int, int], Frame]
 
 # Rows made at a time: as many again are held by every step. A multiple of 16.
-CHUNK_PX = 64
+CHUNK_PX = 32
 # Rows of the start asked for at a time: whoever makes it looks beyond them and does that work twice.
 START_PX = 256
 # Rows that a step looks at beyond those it makes: samples and taps; blocks of the transform; the start's interpolation.

@@ -191,7 +191,7 @@ class Shrink:
         g.out[x, c, y] = pick([at[m] for m in range(3)], c)
 
         g.out.bound(c, 0, 3).split(x, xo, xi, TILE_WIDTH, GUARD).split(y, yo, yi, TILE_HEIGHT, GUARD)
-        g.out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo)
+        g.out.reorder(c, xi, yi, xo, yo).unroll(c).vectorize(xi, LANES, GUARD).parallel(yo).parallel(xo)
         for q, dealt_in, columns, block_ in chains:
             q.compute_at(dealt_in, y).reorder(c, x, y).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
             dealt_in.compute_at(g.out, xo).bound(c, 0, 3).reorder(j, u, c, y).unroll(j).vectorize(
