@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from lichtbild.capture.gyro import turns_by
-from lichtbild.core import Cfa, Domain, Exposure, Frame, FrameInfo, NoiseModel
+from lichtbild.core import Burst, Cfa, Domain, Exposure, Frame, FrameInfo, FrameSource, NoiseModel
+from lichtbild.pipelines import photo
 from lichtbild.stages.align import AlignParams, align, pyramid
 from lichtbild.stages.align.turned import told_by_gyro
 
@@ -126,3 +129,19 @@ def test_a_log_that_is_wrong_does_no_harm():
 def test_nothing_is_told_without_a_focal_length():
     info = FrameInfo("", SHAPE, "mosaic", turns=STILL)
     assert told_by_gyro(info, info, SHAPE) is None
+
+
+def test_the_pipeline_asks_the_log():
+    """Two frames further apart than the search reaches, merged because their turns are known."""
+    rng = np.random.default_rng(1)
+    frames = [taken(turns, rng)[0] for turns in (STILL, turns_by(np.array([[0.02, 0.38, 0.01]])))]
+
+    def used(with_turns):
+        infos = [dataclasses.replace(f.info, turns=f.info.turns if with_turns else None, noise=f.noise) for f in frames]
+        sources = [FrameSource(i, lambda f=f: f.pixels) for i, f in zip(infos, frames, strict=True)]
+        report = photo.negative(Burst(tuple(sources), "turned", 0), photo.PhotoParams()).report
+        return next(iter(report["motion"].values()))["used"]
+
+    assert used(with_turns=False) < 0.02
+    # The frames share half of what they show.
+    assert used(with_turns=True) > 0.3

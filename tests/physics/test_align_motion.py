@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel, ShapeError
+from lichtbild.core import Camera, Cfa, Domain, Frame, FrameInfo, NoiseModel, ShapeError
 from lichtbild.core.frame import cfa_plane_index
 from lichtbild.stages.align import AlignParams, align, field, fine, guide, levels, pyramid
 from lichtbild.stages.align.field import Hand
@@ -381,3 +381,19 @@ def test_frames_that_do_not_fit():
         align(big, small, PARAMS)
     with pytest.raises(ShapeError, match="20 x 6 px: too small"):
         pyramid(frame_of(np.full((6, 20, 3), 0.3)), WB)
+
+
+def test_grain_of_developed_pictures_is_measured():
+    """Noise blurred over several px, declared as if it were white: tiles do not doubt what is only grain."""
+    rng = np.random.default_rng(20261122)
+    scene, shift, frames = Waves(rng), (1.4, -0.7), []
+    for part in (scene.seen(SHAPE), scene.seen(SHAPE, 0, shift)):
+        part[:, : SHAPE[1] // 2] = 0.3  # shows nothing
+        grain = scipy.ndimage.gaussian_filter(rng.normal(size=part.shape), (2.5, 2.5, 0)) * 0.05
+        rgb = (np.maximum(part, 0) / np.array(WB) + grain).astype(np.float32)
+        info = FrameInfo("test", SHAPE, "picture", camera=Camera(is_rendered=True))
+        frames.append(Frame(rgb, Domain.CAMERA_RGB, info, NoiseModel((1e-9,) * 3, (1e-6,) * 3, "fitted")))
+    motion = found(*frames)
+    assert error_px(motion, 0, shift) < 0.3
+    assert 0.3 < np.median(motion.mismatch[2:-2, 1:6]) < 3
+    assert motion.is_local[2:-2, 1:6].mean() < 0.1

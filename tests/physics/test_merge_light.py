@@ -325,3 +325,20 @@ def test_blurred_grain_is_still_grain(correlation_px):
         frames.append(Frame(noisy.astype(np.float32), Domain.CAMERA_RGB, FrameInfo("test", SHAPE, "linear"), noise))
     _, trusts = merged(frames, [shifted(SHAPE, (0.4, 0.3))] * 3)
     assert np.mean(trusts) > 0.9 * 255
+
+
+@pytest.mark.parametrize("doubt", [0.3, 10.0])
+def test_a_wrong_sample_does_not_pass_where_something_moves(doubt):
+    """Ten deviations in one sample are too little for a block's mean to tell, and enough for a dot."""
+    rng = np.random.default_rng(20261122)
+    light = np.full((*SHAPE, 3), 0.3)
+    frames = [mosaic_of(light, rng) for _ in range(3)]
+    sigma = float(np.sqrt(ALPHA * 0.3 + BETA))
+    at = np.s_[20::40, 21::40]  # green
+    for frame in frames[1:]:
+        frame.pixels[at] += 10 * sigma
+    motion = shifted(SHAPE, 0)
+    motion.doubt[:] = doubt
+    result, _ = merged(frames, [motion, motion])
+    dots = (result.pixels - camera_light(light))[at][..., 1].mean() / sigma
+    assert dots < 1.5 if doubt > 3 else dots > 3

@@ -179,8 +179,9 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
     whole = both(f"merge_gather_{kind}", (*common, 0, sums), sums.shape, np.float16)[0]
     cells = np.ascontiguousarray(np.argwhere(rng.random([-(-n // 16) for n in shape]) < 0.6), np.int32)
     fast, clear = sums.copy(), sums.copy()
-    native.call(f"merge_gather_{kind}_cells", *common, cells, fast)
-    getattr(reference, f"merge_gather_{kind}_cells")(*common, cells, clear)
+    bound = bounds(rng, shape, np.inf) if kind == "mosaic" else ()
+    native.call(f"merge_gather_{kind}_cells", *common, *bound, cells, fast)
+    getattr(reference, f"merge_gather_{kind}_cells")(*common, *bound, cells, clear)
     is_cell = np.zeros([-(-n // 16) for n in shape], bool)
     is_cell[tuple(cells.T)] = True
     inside = is_cell.repeat(16, 0).repeat(16, 1)[: shape[0], : shape[1]]
@@ -188,6 +189,42 @@ def test_cells_are_gathered_as_in_the_whole(shape, kind):
     np.testing.assert_allclose(np.moveaxis(fast, 1, 2)[inside], np.moveaxis(whole, 1, 2)[inside], rtol=2e-3, atol=1e-6)
     np.testing.assert_array_equal(np.moveaxis(fast, 1, 2)[~inside], np.moveaxis(sums, 1, 2)[~inside])
     assert np.isclose(fast, clear, rtol=2e-3, atol=2e-4).mean() > 0.95
+
+
+def bounds(rng, shape, limit):
+    """What noise and the guess explain: lost, noise, gain, limit."""
+    noise = np.array([2e-3, 1e-3, 1.5e-3, 1e-2, 2e-2, 3e-2], np.float32)
+    # Of tiles of whole blocks: the last odd row or column belongs to none.
+    gain = rng.uniform(1, 2, [-(-(n // 2) // 16) for n in shape]).astype(np.float32)
+    return rng.uniform(0, 0.02, half(shape)).astype(np.float32), noise, gain, limit
+
+
+@pytest.mark.parametrize("shape", [(33, 50), (70, 131)])
+def test_samples_that_nothing_explains_are_left_out(shape):
+    rng = np.random.default_rng()
+    guide = gather_arguments(rng, shape, 5.0)
+    common = rng.random(shape, np.float32).ravel(), shape[1], shape[0], *guide, 0.25, 0.7, np.inf, 1, 0
+    cells = np.ascontiguousarray(np.argwhere(np.ones([-(-n // 16) for n in shape])), np.int32)
+    sums = np.zeros((2, shape[0], 6, -(-shape[1] // 16) * 16), np.float16)
+    bound = bounds(rng, shape, 3.0)
+    native.call("merge_gather_mosaic_cells", *common, *bound, cells, sums[0])
+    reference.merge_gather_mosaic_cells(*common, *bound, cells, sums[1])
+    # A difference at the very bound may fall to either side.
+    assert np.isclose(*sums[..., : shape[1]], rtol=2e-3, atol=2e-4).mean() > 0.98
+    everything = np.zeros_like(sums[0])
+    native.call("merge_gather_mosaic_cells", *common, *bound[:3], np.inf, cells, everything)
+    assert 0.2 < sums[0][:, 3:].sum(dtype=float) / everything[:, 3:].sum(dtype=float) < 0.9
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_the_guess_lost(shape):
+    rng = np.random.default_rng()
+    first = rng.random((shape[0] + 4, 3, shape[1] + 4), np.float32)
+    mosaic, (_, noise, gain, _) = rng.random(shape, np.float32), bounds(rng, shape, 1.0)
+    for phase in PHASES:
+        fast, clear = both("merge_lost", (mosaic, *phase, first, noise, gain), half(shape))
+        np.testing.assert_allclose(fast, clear, atol=2e-6)
+        assert (clear > 0).any()
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -40,6 +40,8 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 # Part of the textured tiles that must agree with the motion of the hand to half a pixel, or the frame is refused.
 _LEAST_FIT = 0.1
+# Gradient energy over that of noise alone, from which on a tile may have a motion of its own.
+_TEXTURED = 2.5
 # Error of the hand's motion from which on luminance at full size is asked as well: a hundredth of what a merge would
 # show (0.02 px take 0.4 % of the contrast at 0.7 cycles per px), times ten frames that may err alike.
 _WANTED_PX = 0.003
@@ -154,7 +156,7 @@ def _finest(reference: Pyramid, other: Pyramid, begun: Hand, coarse: F64) -> tup
     tiles = all_tiles(reference.shape(0))
     # The strongest tiles take most of the way.
     chosen = strong_tiles(reference, 0)
-    base, moved, hand = basis_of(begun, chosen, 0), np.zeros(field.N_TERMS), begun
+    base, moved, hand = basis_of(reference, chosen, 0), np.zeros(field.N_TERMS), begun
     for _ in range(3):
         hand, fit, _ = step(reference, other, 0, hand, chosen, base, 2, field.N_TERMS)
         moved += fit.delta
@@ -165,7 +167,7 @@ def _finest(reference: Pyramid, other: Pyramid, begun: Hand, coarse: F64) -> tup
         hand, covariance = sharpened(reference, other, begun.stepped(way), covariance, 2 * SYSTEMATIC_PX)
         return hand, covariance, normal_equations(reference, other, 0, tiles, in_level(hand, tiles, 0))
     # The sums stay good for a step of a few hundredths of a pixel.
-    hand, fit, sums = step(reference, other, 0, hand, tiles, basis_of(begun, tiles, 0), 2, field.N_TERMS)
+    hand, fit, sums = step(reference, other, 0, hand, tiles, basis_of(reference, tiles, 0), 2, field.N_TERMS)
     way, covariance = field.weighed(moved + fit.delta, fit.covariance, coarse, 4 * SYSTEMATIC_PX)
     return begun.stepped(way), covariance, sums
 
@@ -177,16 +179,14 @@ def _judged(
     grid = tile_grid(reference.shape(0))
     tiles = all_tiles(reference.shape(0))
     hand, covariance, sums = _finest(reference, other, hand, coarse)
-    base = basis_of(hand, tiles, 0)
     hand_px = hand.at(field.tile_centres(tiles, TILE_PX))[:, :2].reshape(*grid, 2).astype(np.float32)
-    base *= 2
-    variance = np.einsum("nik,kl,nil->n", base, covariance, base, optimize=True)
-    sigma = np.sqrt(variance).astype(np.float32)
+    sigma = 2 * field.sigma(basis_of(reference, tiles, 0), covariance)
     own = sigma.copy()
     mismatch, allowed = field.tile_mismatch(sums)
     doubt = mismatch / allowed
     local_px, is_local = hand_px.copy(), np.zeros(len(tiles), np.bool_)
-    is_wrong = doubt > 1
+    # What shows noise alone may look like any other noise.
+    is_wrong = (doubt > 1) & (texture(reference, 0)[:, 0] > _TEXTURED * gradient_noise(0))
     if is_wrong.any() and params.local_search > 0 and reference.n_levels >= 2:
         apart: tuple[F32, npt.NDArray[np.bool_]] | None = None
         if before is not None and not before.refused and before.is_local.any():

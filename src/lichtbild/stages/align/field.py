@@ -190,23 +190,21 @@ def robust_step(
     weight = part / (1 + (excess / width) ** 2) ** 2
     n_known = int(known.sum())
     k = min(most_terms, N_TERMS if n_known >= 40 else 6 if n_known >= 16 else 4)
-    a = np.empty((len(s), 2, 2))
-    a[:, 0, 0], a[:, 0, 1], a[:, 1, 0], a[:, 1, 1] = s[:, 0], s[:, 1], s[:, 1], s[:, 2]
     # Noise's own gradients take part in the energy, but pull nowhere: the energy is cut down by their part.
-    a *= (weight * part)[:, None, None]
-    base = base[:, :, :k]
-    ab = np.matmul(a, base)
-    rows, ab_rows = base.reshape(-1, k), ab.reshape(-1, k)  # both components of all tiles
-    normal = rows.T @ ab_rows
-    forces = s[:, 3:5] * weight[:, None]
-    pull = (base * forces[:, :, None]).sum(1)
+    yy, yx, xx = (s[:, :3] * (weight * part)[:, None]).T[..., None]
+    pull_y, pull_x = (s[:, 3:5] * weight[:, None]).T
+    # Products of n small matrices, as few large ones.
+    base_y, base_x = (np.ascontiguousarray(base[:, axis, :k]) for axis in (0, 1))
+    know_y, know_x = yy * base_y + yx * base_x, yx * base_y + xx * base_x
+    normal = base_y.T @ know_y + base_x.T @ know_x
+    pull = base_y.T @ pull_y + base_x.T @ pull_x
     ridge = np.eye(k) * (1e-9 * np.trace(normal) + 1e-9)
     inverse = np.linalg.inv(normal + ridge)
-    full = inverse @ pull.sum(0)
+    full = inverse @ pull
     # The sandwich estimate: what the tiles leave unexplained tells how far the step can be trusted.
-    left = (base * (forces - ab @ full)[:, :, None]).sum(1)
+    left = base_y * (pull_y - know_y @ full)[:, None] + base_x * (pull_x - know_x @ full)[:, None]
     scatter = left.T @ left
-    shared = _SHARED_PX**2 * (ab_rows.T @ ab_rows)
+    shared = _SHARED_PX**2 * (know_y.T @ know_y + know_x.T @ know_x)
     covariance = inverse @ (scatter + shared) @ inverse + inverse
     total = full + present[:k]
     used = next(n for n in GROUPS if n == k or (n < k and _is_nothing(total[n:], covariance[n:, n:])))
@@ -214,7 +212,7 @@ def robust_step(
     # Terms that are not used go back to nothing; the others make up for them.
     delta[used:] = -present[used:]
     inverse = np.linalg.inv((normal + ridge)[:used, :used])
-    delta[:used] = inverse @ (pull[:, :used].sum(0) - normal[:used, used:] @ delta[used:k])
+    delta[:used] = inverse @ (pull[:used] - normal[:used, used:] @ delta[used:k])
     # Few tiles scatter little by chance: what their noise alone explains is added.
     spread[:used, :used] = inverse @ scatter[:used, :used] @ inverse + inverse
     return Fit(delta, spread, disagreement)
@@ -230,11 +228,20 @@ def expected_spread(shape: tuple[int, int], is_told: bool = False) -> F64:
     return np.asarray(np.diag(spread**2), np.float64)
 
 
+def sigma(base: F64, covariance: F64) -> F32:
+    """Standard deviation [n] of the length of the displacement of tiles, of `base` [n, 2, 10], for coefficients of this
+    covariance."""
+    used = np.diag(covariance) > 0
+    down, across = (base[:, axis][:, used] for axis in (0, 1))
+    inner = covariance[np.ix_(used, used)]
+    return np.asarray(np.sqrt(((down @ inner) * down + (across @ inner) * across).sum(1)), np.float32)
+
+
 def rms_px(covariance: F64, shape_px: tuple[int, int]) -> float:
     """Root mean square length of the displacement's error over a picture, px, for coefficients of this covariance."""
     places = (np.argwhere(np.ones((7, 7))) + 0.5) / 7 * np.array(shape_px)
     base = basis(places, shape_px)
-    return float(np.sqrt(np.einsum("nik,kl,nil->n", base, covariance, base).mean()))
+    return float(np.sqrt(np.square(sigma(base, covariance)).mean()))
 
 
 def weighed(moved: F64, fine: F64, coarse: F64, floor_px: float) -> tuple[F64, F64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,8 @@ MIN_SIZE_PX = 32
 LEVEL_NOISE = (0.01982, 0.00725, 0.002059, 0.000533, 0.0001346)
 GRADIENT_NOISE = (0.473, 0.643, 0.705, 0.723, 0.727)
 _MIN_LEVEL_PX = 48
+# The part of a developed picture's tiles that is taken to show grain alone, and from how many tiles on there are any.
+_FLAT, _ENOUGH_TILES = 0.1, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,24 @@ def pyramid(frame: Frame, white_balance: tuple[float, float, float]) -> Pyramid:
         call("align_halve", levels[-1], level)
         levels.append(level)
     shapes = [(level.shape[0], level.shape[1] - 2 * BORDER_PX) for level in levels]
-    return Pyramid(tuple(levels), _noise_of(frame, wb, shapes), mosaic, gains)
+    made = Pyramid(tuple(levels), _noise_of(frame, wb, shapes), mosaic, gains)
+    return _with_grain(made) if frame.info.camera.is_rendered else made
+
+
+def _with_grain(made: Pyramid) -> Pyramid:
+    """The pyramid of a picture that the camera developed, each level with the noise that its flattest tiles show.
+
+    What a camera leaves of the noise is grain several px wide, of which the means of a coarse level keep many times
+    what they keep of white noise, and no model tells how much.
+    """
+    noise = []
+    for level in range(made.n_levels):
+        energy = texture(made, level)
+        usual = GRADIENT_NOISE[min(level, len(GRADIENT_NOISE) - 1)]
+        grain = max(float(np.quantile(energy[:, 0], _FLAT)) / usual, 1.0) if len(energy) > _ENOUGH_TILES else 1.0
+        noise.append(np.asarray(made.noise[level] * np.float32(grain), np.float32))
+        made.kept["texture", level] = energy / np.float32(grain)
+    return dataclasses.replace(made, noise=tuple(noise))
 
 
 def _noise_of(frame: Frame, wb: npt.NDArray[np.float64], shapes: list[tuple[int, int]]) -> tuple[F32, ...]:

@@ -41,10 +41,15 @@ def step(
     return hand.stepped(fit.delta * reach), fit, sums
 
 
-def basis_of(hand: Hand, tiles: npt.NDArray[np.integer], level: int) -> F64:
-    """Displacement of a level's tiles for each coefficient, px of the level."""
-    scale = 2.0 ** (level + 1)
-    return field.basis(field.tile_centres(tiles, KERNEL_TILE_PX * scale), hand.shape) / scale
+def basis_of(reference: Pyramid, tiles: npt.NDArray[np.integer], level: int) -> F64:
+    """Displacement of a level's tiles for each coefficient, px of the level; `tiles` are all or the strongest of it,
+    looked at once a burst."""
+    key = f"basis of {len(tiles)}", level
+    if key not in reference.kept:
+        scale = 2.0 ** (level + 1)
+        centres = field.tile_centres(tiles, KERNEL_TILE_PX * scale)
+        reference.kept[key] = field.basis(centres, reference.mosaic_shape) / scale
+    return np.asarray(reference.kept[key], np.float64)
 
 
 def refine(
@@ -55,7 +60,7 @@ def refine(
 
     `coarse` is the covariance of the motion to start from; where this level knows less, it stays near that.
     """
-    base, scale = basis_of(hand, tiles, level), 2.0 ** (level + 1)
+    base, scale = basis_of(reference, tiles, level), 2.0 ** (level + 1)
     start, moved, covariance = hand, np.zeros(field.N_TERMS), np.zeros((field.N_TERMS,) * 2)
     for k in range(n_steps):
         hand, fit, _ = step(reference, other, level, hand, tiles, base, min(k, 2), most_terms)

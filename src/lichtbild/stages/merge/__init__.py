@@ -18,7 +18,7 @@ from lichtbild.core import Domain, Frame, NoiseModel, Params, ShapeError, memory
 from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge.picture import BORDER_PX, VECTOR_PX, corrected, filled_up, splines_of
-from lichtbild.stages.merge.trust import Guide, guide_of, red_of, trust_of
+from lichtbild.stages.merge.trust import SAMPLE_LIMIT, Guide, doubted, explained_of, guide_of, red_of, trust_of
 
 __all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger", "clip_level", "relative_weight"]
 
@@ -83,6 +83,7 @@ class Merger:
         self.guide = guide_of(reference, self._first, params.strictness)
         # All of the reference that is needed from here on, but not its pixels.
         self._like = reference.replaced(pixels=np.broadcast_to(np.float32(0), reference.pixels.shape))
+        self._explained = explained_of(reference, self._first) if self._is_mosaic else None
         still = np.zeros((1, 1, 2), np.float32)
         self._gather(reference, np.full(self._trusted.shape, 255, np.uint8), still, 1.0, np.inf)
 
@@ -103,8 +104,14 @@ class Merger:
         by_hand, own = self.trust(frame, motion) if known is None else known
         weight = relative_weight(frame.noise, self._like.noise)
         clip = clip_level(frame, self._like.saturation)
-        for trust, flow in ((by_hand, motion.hand_px), (own, motion.local_px)):
-            self._gather(frame, trust, flow, weight, clip)
+        is_doubted = doubted(motion, by_hand.shape)
+        if is_doubted is None:
+            self._gather(frame, by_hand, motion.hand_px, weight, clip)
+        else:
+            # Where something moves, what a block's mean lets through is looked at sample by sample.
+            self._gather(frame, by_hand & ~is_doubted, motion.hand_px, weight, clip)
+            self._gather(frame, by_hand & is_doubted, motion.hand_px, weight, clip, is_tested=True)
+        self._gather(frame, own, motion.local_px, weight, clip, is_tested=True)
         trust = by_hand + own  # one of the two is 0 everywhere
         self._trusted += trust * np.float32(weight / 255)
         return np.asarray(trust[:, : -(-frame.shape[1] // 2)])
@@ -125,18 +132,24 @@ class Merger:
             n_effective=_doubled(self._trusted, (height, width)), info=info,
         )  # fmt: skip
 
-    def _gather(self, frame: Frame, trust: U8, flow: F32, weight: float, clip: float) -> None:
-        """Add the rows where there is any trust; where that is here and there only, those cells."""
+    def _gather(
+        self, frame: Frame, trust: U8, flow: F32, weight: float, clip: float, *, is_tested: bool = False
+    ) -> None:
+        """Add the rows where there is any trust; where that is here and there only, those cells. Where samples are to
+        be tested, those that neither noise nor what the guess lost explains are left out."""
         height, width = frame.shape
         flat = np.ascontiguousarray(frame.pixels).reshape(-1)
         kind, red = ("mosaic", red_of(frame)) if self._is_mosaic else ("rgb", ())
         how = (1 / (16 * self.params.kernel_px**2), weight, clip, *red)
         cells = _cells(trust)
-        if len(cells) < _FEW * trust.size / _CELL_BLOCKS**2:
+        if is_tested or len(cells) < _FEW * trust.size / _CELL_BLOCKS**2:
             if len(cells):
+                limit = SAMPLE_LIMIT / self.params.strictness if is_tested else np.inf
+                bounds = () if self._explained is None else (*self._explained, limit)
                 call(
-                    f"merge_gather_{kind}_cells", flat, width, height, trust, flow, self._first, *how, cells, self._sums
-                )
+                    f"merge_gather_{kind}_cells", flat, width, height, trust, flow, self._first, *how, *bounds, cells,
+                    self._sums,
+                )  # fmt: skip
             return
         top, bottom = VECTOR_PX * int(cells[0, 0]), min(VECTOR_PX * (int(cells[-1, 0]) + 1), height)
         sums, first = self._sums[top:bottom], self._first[top : bottom + 2 * BORDER_PX]

@@ -112,8 +112,9 @@ class Guess:
         return found
 
 
-def of_mosaic(g, landing, row, column, top):
-    """What the samples beside a row of a cell say beyond the first guess, for the left and the right of each pixel."""
+def of_mosaic(g, landing, row, column, top, lost=None):
+    """What the samples beside a row of a cell say beyond the first guess, for the left and the right of each pixel.
+    With `lost`, the variance of what the guess lost there, those that neither that nor noise explains say nothing."""
     guess = Guess(landing, row, column, top)
     y_, first, start, _ = landing.sample(row, 0)
     on_red = ((y_ ^ g.red_row) & 1) == 0
@@ -127,7 +128,14 @@ def of_mosaic(g, landing, row, column, top):
     for i in (0, 1):
         _, _, start, is_there = landing.sample(row, i)
         value = padded_load(g.frame, start, xi, g.frame.dim(0).extent())
-        found.append(hl.select(is_there & (value < g.clip), value - expected[i], hl.f32(NOTHING)))
+        more = value - expected[i]
+        if lost is not None:
+            tile = (hl.min(k // 2, g.gain.dim(n).extent() - 1) for n, k in enumerate((landing.block, landing.half)))
+            gain = g.gain[tuple(tile)]
+            alpha, beta = (choose(i, [g.noise[colour + k], g.noise[1 + k]]) for k in (0, 3))
+            variance = (alpha * hl.max(expected[i], 0) + beta * gain) * gain + 2 * lost + hl.f32(1e-9)
+            is_there = is_there & (more * more < g.limit * variance)
+        found.append(hl.select(is_there & (value < g.clip), more, hl.f32(NOTHING)))
     return found
 
 
@@ -229,7 +237,14 @@ def gather_cells(g, kind):
     block = hl.unsafe_promise_clamped(hl.clamp(g.cells[1, n], 0, (width - 1) // LANES), hl.i32(0), width // LANES)
     landing = Landing(g, block, half)
     told, added, trust = hl.Func("told"), hl.Func("added"), hl.Func("trust_of_lanes")
-    told[xi, yi, n] = hl.Tuple(tuple(of_frame(g, landing, yi, block * LANES, half * LANES + yi)))
+    place = yi, block * LANES, half * LANES + yi
+    if kind == "mosaic":
+        lost = hl.Func("lost_of_lanes")
+        last = [g.lost.dim(k).extent() - 1 for k in (0, 1)]
+        lost[xi, yi, n] = g.lost[held((place[1] + xi) // 2, last[0]), held(place[2] // 2, last[1])]
+        place = (*place, lost[xi, yi, n])
+        lost.bound(xi, 0, LANES).compute_at(told, yi).vectorize(xi)
+    told[xi, yi, n] = hl.Tuple(tuple(of_frame(g, landing, *place)))
     per_side = 1 if kind == "mosaic" else 3
     row = hl.unsafe_promise_clamped(hl.min(half * LANES + yi, height - 1), hl.i32(0), g.height - 1)
     trust[xi, yi, n] = hl.f32(g.trust[(block * LANES + xi) // 2, row // 2]) * (hl.f32(1 / 255) * g.weight)
@@ -259,9 +274,9 @@ def gather_cells(g, kind):
 
 class Gather:
     """What all four take: frame float32 [H * W] (mosaic) or [H * W * 3] (rgb), W, H, trust uint8 of 2 x 2 blocks, flow
-    float32 [th, tw, 2] of 32 px tiles of the picture, first guess float32 [h + 2, 3, W + 2], the last two with columns
-    for whole vectors of 16 px; falloff = 1 / (16 sigma^2), weight of the frame, clip (samples at or above are left
-    out)."""
+    float32 [th, tw, 2] of 32 px tiles of the picture, first guess float32 [h + 4, 3, W + 4] (coefficients of splines),
+    trust and guess with columns for whole vectors of 16 px; falloff = 1 / (16 sigma^2), weight of the frame, clip
+    (samples at or above are left out)."""
 
     frame = hl.InputBuffer(hl.Float(32), 1)
     width = hl.InputScalar(hl.Int(32))
@@ -306,10 +321,18 @@ class GatherRgb(Gather):
 @hl.generator(name="merge_gather_mosaic_cells")
 class GatherMosaicCells(Gather):
     """As GatherMosaic for some cells of 16 x 16 pixels of the whole picture: cells int32 [n, 2] (row and column of
-    each, none twice) -> sums with columns for whole vectors, added to in place."""
+    each, none twice) -> sums with columns for whole vectors, added to in place.
+
+    Samples whose difference from the guess, squared, is over `limit` times the variance that noise (float32 [6], alpha,
+    then beta of R, G, B; gain float32 [th, tw] of tiles) and twice `lost` explain are left out; `lost` float32 [H / 2,
+    W / 2]: what the guess lost of the reference, see merge_lost."""
 
     red_row = hl.InputScalar(hl.Int(32))
     red_column = hl.InputScalar(hl.Int(32))
+    lost = hl.InputBuffer(hl.Float(32), 2)
+    noise = hl.InputBuffer(hl.Float(32), 1)
+    gain = hl.InputBuffer(hl.Float(32), 2)
+    limit = hl.InputScalar(hl.Float(32))
     cells = hl.InputBuffer(hl.Int(32), 2)
     out = hl.OutputBuffer(hl.Float(16), 3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,20 @@ def merge_texture(first: Floats, out: Floats) -> None:
     blocks = np.stack([_blocks(plane[: 2 * h, : 2 * w]) for plane in _guess(first)])
     mean, square = _box(blocks.mean(1)), _box((blocks**2).mean(1))
     out[:] = np.maximum(square - mean**2, 0)
+
+
+def merge_lost(
+    mosaic: Floats, red_row: int, red_column: int, first: Floats, noise: Floats, gain: Floats, out: Floats
+) -> None:
+    """Variance of what the first guess (coefficients [H + 4, 3, at least W + 4]) lost of a mosaic [H, W], above its
+    noise (alpha, then beta [6]; gain [th, tw] of tiles of 32 px), in means of 3 x 3 blocks: [H / 2, W / 2]."""
+    h, w = 2 * out.shape[0], 2 * out.shape[1]
+    y, x = np.mgrid[0:h, 0:w]
+    colour = colour_at(y, x, red_row, red_column)
+    expected = np.take_along_axis(_guess(first)[:, :h, :w], colour[None], 0)[0]
+    here = gain[y // TILE_PX, x // TILE_PX]
+    variance = (noise[colour] * np.maximum(expected, 0) + noise[colour + 3] * here) * here
+    out[:] = np.maximum(_box(_blocks((mosaic[:h, :w] - expected) ** 2 - variance).mean(0)[None])[0], 0)
 
 
 def merge_agreement(
@@ -216,22 +231,29 @@ def _samples(flat: Floats, rows: Any, columns: Any, width: int) -> Floats:
 
 def merge_gather_mosaic(
     mosaic: Floats, width: int, height: int, trust: Bytes, flow: Floats, first: Floats, falloff: float, weight: float,
-    clip: float, red_row: int, red_column: int, top: int, sums: Floats, out: Floats,
+    clip: float, red_row: int, red_column: int, top: int, sums: Floats, out: Floats, bounds: Floats | None = None,
 ) -> None:  # fmt: skip
     """Add one frame to a band of sums [h, 6, W]: weight times difference from the first guess for R, G, B, then the
     weights.
 
     mosaic [H * W]; trust uint8 of the band's 2 x 2 blocks; flow [th, tw, 2] of the picture's tiles of 32 px; first
     [h + 4, 3, W + 4], coefficients of splines; both with columns for whole vectors; falloff = 1 / (16 sigma^2); samples
-    at or above `clip` are left out; the band begins at row `top` of the picture.
+    at or above `clip` are left out; the band begins at row `top` of the picture. `bounds` [2, 2, 3, h, W], for samples
+    above and below: where a squared difference is not under the first times the guess, plus the second, of its colour,
+    the sample is left out.
     """
     total = sums.astype(np.float64)
     y, x = np.mgrid[0 : sums.shape[0], 0:width]
-    for sy, sx, k, expected in _landed((height, width), trust, flow, top, first, falloff, weight):
+    landed = _landed((height, width), trust, flow, top, first, falloff, weight)
+    for n, (sy, sx, k, expected) in enumerate(landed):
         sample = _samples(mosaic, sy, sx, width)
         colour = colour_at(sy, sx, red_row, red_column)
+        expected = np.take_along_axis(expected, colour[None], 0)[0]
         k = np.where(sample < clip, k, 0)
-        total[y, colour, x] += k * (sample - np.take_along_axis(expected, colour[None], 0)[0])
+        if bounds is not None:
+            slope, offset = (np.take_along_axis(b, colour[None], 0)[0] for b in bounds[n // 2])
+            k = np.where((sample - expected) ** 2 < slope * np.maximum(expected, 0) + offset, k, 0)
+        total[y, colour, x] += k * (sample - expected)
         total[y, colour + 3, x] += k
     out[:] = total
 
@@ -251,13 +273,25 @@ def merge_gather_rgb(
 
 
 def merge_gather_mosaic_cells(mosaic: Floats, width: int, height: int, *rest: Any) -> None:
-    """`merge_gather_mosaic` for some cells of 16 x 16 px of the whole picture; instead of `top` and the sums: cells
-    [n, 2], rows and columns of them, and the sums, which are added to."""
-    _of_cells(merge_gather_mosaic, mosaic, width, height, *rest)
+    """`merge_gather_mosaic` for some cells of 16 x 16 px of the whole picture; instead of `top` and the sums: lost
+    [H / 2, W / 2], noise [6], gain [th, tw], limit, cells [n, 2], rows and columns of them, and the sums, which are
+    added to. Samples whose squared difference is `limit` times what noise and twice `lost` explain are left out."""
+    *arguments, lost, noise, gain, limit, cells, sums = rest
+    y, x = np.mgrid[0 : len(sums), 0:width]
+    here = gain[np.minimum(y // TILE_PX, len(gain) - 1), np.minimum(x // TILE_PX, gain.shape[1] - 1)].astype(np.float64)
+    bounds = []
+    for j in (0, 1):
+        more = 2 * lost[np.minimum((y + j) // 2, lost.shape[0] - 1), np.minimum(x // 2, lost.shape[1] - 1)] + 1e-9
+        of_row = np.stack([[noise[k] * here, noise[k + 3] * here**2 + more] for k in range(3)], 1)
+        bounds.append(limit * of_row)
+
+    gather = functools.partial(merge_gather_mosaic, bounds=np.stack(bounds))
+    _of_cells(gather, mosaic, width, height, *arguments, cells, sums)
 
 
 def merge_gather_rgb_cells(rgb: Floats, width: int, height: int, *rest: Any) -> None:
-    """As `merge_gather_mosaic_cells` for rgb."""
+    """`merge_gather_rgb` for some cells of 16 x 16 px of the whole picture; instead of `top` and the sums: cells
+    [n, 2], rows and columns of them, and the sums, which are added to."""
     _of_cells(merge_gather_rgb, rgb, width, height, *rest)
 
 

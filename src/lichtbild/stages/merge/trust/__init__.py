@@ -19,6 +19,11 @@ MARGIN = 64
 # Noise counts for more than it is: at 1, a quarter of still, flat blocks would lose some trust to the worst of their
 # nine neighbours (n_effective 9.2 of 10, -0.1 to -0.2 dB on k800 and k3200), for nothing gained where things move.
 BENEFIT = 1.4
+# Variances that a sample's difference from the first guess may have, squared, where something moves: four deviations.
+SAMPLE_LIMIT = 16.0
+# Mismatch of the hand's motion, in units of what is usual, from which something moves for certain: still aliasing at
+# ISO 100 doubts by 1 to 3, and testing its samples costs k100 0.3 to 0.6 dB.
+MOVES = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +45,7 @@ class Guide:
 
 
 def guide_of(reference: Frame, first: F32, strictness: float) -> Guide:
-    """The guide of a reference and its first guess, rows of planes float32 [H + 2, 3, W + 2]."""
+    """The guide of a reference and its first guess, rows of planes float32 [H + 4, 3, W + 4]."""
     mean = _means(reference)[MARGIN:-MARGIN].reshape(3, reference.shape[0] // 2, reference.shape[1] // 2)
     texture = memory.empty(mean.shape)
     call("merge_texture", first, texture)
@@ -64,6 +69,28 @@ def trust_of(guide: Guide, frame: Frame, motion: Motion, shape: tuple[int, ...])
     trust = memory.empty((2, *shape), np.uint8)
     call("merge_trust", agreement, trust)
     return trust
+
+
+def explained_of(reference: Frame, first: F32) -> tuple[F32, F32, F32]:
+    """What may stand between a sample and the first guess: variance of what the guess lost of the reference at 2 x 2
+    blocks, float32 [H / 2, W / 2]; alpha, then beta of R, G, B [6]; spatial gain of tiles [th, tw]."""
+    lost = memory.empty((reference.shape[0] // 2, reference.shape[1] // 2))
+    noise = np.concatenate(
+        [np.resize(np.asarray(n, np.float32), 3) for n in (reference.noise.alpha, reference.noise.beta)]
+    )
+    gain = np.ascontiguousarray(tile_gain(reference, tile_grid(lost.shape), TILE_PX).mean(-1), np.float32)
+    call("merge_lost", reference.pixels, *red_of(reference), first, noise, gain, lost)
+    return lost, noise, gain
+
+
+def doubted(motion: Motion, shape: tuple[int, ...]) -> U8 | None:
+    """255 at 2 x 2 blocks of tiles where, or beside which, something moves, uint8 of `shape`; None if nothing does."""
+    is_doubted = _worst_around(motion.doubt) > MOVES
+    if not is_doubted.any():
+        return None
+    tile = TILE_PX // 2
+    tiles = np.pad(np.where(is_doubted, np.uint8(255), np.uint8(0)), ((0, 1), (0, 1)), "edge")
+    return np.ascontiguousarray(tiles.repeat(tile, 0).repeat(tile, 1)[: shape[0], : shape[1]])
 
 
 def _left_by_a_mean(correlation_px: float) -> float:
@@ -104,7 +131,11 @@ def _tolerated_texture(doubt: F32) -> F32:
     Still texture differs between frames by what its samples alias: up to all of its variance. Where a tile or its
     neighbour doubts the hand's motion, a twentieth of that is tolerated, or moving texture would pass for aliasing.
     """
+    return np.asarray(0.05 ** np.clip((_worst_around(doubt) - 0.7) / 0.3, 0, 1), np.float32)[..., None]
+
+
+def _worst_around(doubt: F32) -> F32:
+    """The largest of a tile and its neighbours."""
     padded = np.pad(doubt, 1, mode="edge")
     th, tw = doubt.shape
-    worst = np.max([padded[i : i + th, j : j + tw] for i in range(3) for j in range(3)], axis=0)
-    return np.asarray(0.05 ** np.clip((worst - 0.7) / 0.3, 0, 1), np.float32)[..., None]
+    return np.asarray(np.max([padded[i : i + th, j : j + tw] for i in range(3) for j in range(3)], axis=0))

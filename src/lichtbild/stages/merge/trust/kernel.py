@@ -1,7 +1,7 @@
 """How far each frame can be trusted: means of blocks, their texture, agreement of two frames, and trust."""
 
 import halide as hl
-from halide_common import off_centre, padded_load, spline_pixels, tile_cells
+from halide_common import off_centre, padded_load, spline_pixels, tile_cells, total
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 yo, yi = hl.Var("yo"), hl.Var("yi")
@@ -109,6 +109,46 @@ class Texture:
         mean = box_mean(rows)
         g.out[x, y, c] = hl.max(box_mean(square_rows) - mean * mean, 0)
         slide(g.out, [rows, square_rows, sums, squares])
+
+
+@hl.generator(name="merge_lost")
+class Lost:
+    """mosaic float32 [H, W], row and column of red, first guess (as Texture), noise of samples float32 [6] (alpha, then
+    beta of R, G, B), spatial gain float32 [th, tw] of tiles of 32 px -> variance of what the guess lost of the mosaic,
+    above its noise, in the mean of 3 x 3 blocks of 2 x 2, float32 [H / 2, W / 2]."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    red_row = hl.InputScalar(hl.Int(32))
+    red_column = hl.InputScalar(hl.Int(32))
+    first = hl.InputBuffer(hl.Float(32), 3)
+    noise = hl.InputBuffer(hl.Float(32), 1)
+    gain = hl.InputBuffer(hl.Float(32), 2)
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        w, h = g.mosaic.dim(0).extent() / 2, g.mosaic.dim(1).extent() / 2
+        guess = spline_pixels(g.first, 2)
+        gain = g.gain[x // LANES, y // LANES]
+        excess = hl.Func("excess")
+        found = []
+        for j in (0, 1):
+            for i in (0, 1):
+                on_row, on_column = g.red_row == j, g.red_column == i
+                colour = hl.select(on_row & on_column, 0, on_row | on_column, 1, 2)
+                colour = hl.unsafe_promise_clamped(colour, hl.i32(0), hl.i32(2))
+                expected = guess[2 * x + i, colour, 2 * y + j]
+                more = g.mosaic[2 * x + i, 2 * y + j] - expected
+                noise = (g.noise[colour] * hl.max(expected, 0) + g.noise[colour + 3] * gain) * gain
+                found.append(more * more - noise)
+        excess[x, y] = hl.f32(0.25) * total(found)
+        near = [hl.clamp(x + k, 0, w - 1) for k in (-1, 0, 1)]
+        rows = hl.Func("excess_rows")
+        rows[x, y] = total(excess[k, hl.clamp(y, 0, h - 1)] for k in near)
+        g.out[x, y] = hl.max((rows[x, y - 1] + rows[x, y] + rows[x, y + 1]) * hl.f32(1 / 9), 0)
+        g.out.split(y, y, yi, 32, GUARD).parallel(y).vectorize(x, LANES, GUARD)
+        for func in (rows, excess):
+            func.compute_at(g.out, yi).store_at(g.out, y).vectorize(x, LANES)
 
 
 def moved(cells, component):
