@@ -1,6 +1,7 @@
 """The camera run forwards, written to files, and run backwards: light comes back flat, straight, and in its colour."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +93,26 @@ def test_all_that_is_known_of_a_burst_is_found_again(tmp_path) -> None:
             source.info.camera.colour.camera_to_pcs, wanted.camera.colour.camera_to_pcs, strict=True
         ):
             np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_a_prescription_takes_pictures(tmp_path) -> None:
+    """`simulate --lens`: the file tells the glass, and its opcodes make a flat field of what the glass shaded."""
+    from PIL import Image
+
+    from lichtbild.cli import main
+
+    Image.fromarray(np.full((400, 560, 3), 150, np.uint8)).save(tmp_path / "grey.png")
+    glass = Path(__file__).parent.parent / "golden" / "lenses" / "doublet.json"
+    arguments = ["simulate", "-o", str(tmp_path / "shot"), "--lens", str(glass), "--scene", str(tmp_path / "grey.png")]
+    assert main([*arguments, "--size", "96x64", "--frames", "2", "--iso", "100"]) == 0
+    (path, _) = sorted((tmp_path / "shot").iterdir())
+    source = capture.open_file(path)
+    assert source.info.exposure.f_number == pytest.approx(91.4 / 16, rel=0.02)
+    assert source.info.exposure.focal_length_mm == pytest.approx(91.4, rel=0.01)
+    frame = linearise(Frame(source.read(), Domain.MOSAIC, source.info, source.info.noise))
+    planes = cfa_plane_index(source.info.cfa, frame.pixels.shape)
+    green = np.where(planes == 1, frame.pixels, np.nan)
+    centre = np.nanmean(green[24:40, 36:60])
+    corners = np.nanmean([np.nanmean(green[rows, columns]) for rows in (slice(0, 12), slice(52, 64))
+                          for columns in (slice(0, 16), slice(80, 96))])  # fmt: skip
+    assert corners / centre == pytest.approx(1, abs=0.02)

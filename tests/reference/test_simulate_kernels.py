@@ -45,6 +45,36 @@ def test_spline_weights_are_a_partition_of_one() -> None:
     np.testing.assert_allclose((weights * positions).sum(0), np.linspace(0, 0.999, 50), atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (41, 22)])
+def test_project(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng()
+    coefficients = rng.random((4, 90, 150), np.float32)
+    lens = rng.normal(0, 0.02, (4, 8)).astype(np.float32)
+    motion = rng.normal(0, 1e-3, (5, 8)).astype(np.float32)
+    motion[:, [2, 5]], motion[:, 6:] = rng.normal(0, 3, (5, 2)), rng.normal(0, 3e-5, (5, 2))
+    numbers = (np.array([30, 20, 1e-3], np.float32), motion, int(rng.integers(-9, 30)), 5, 1.5, 10.5, 8.5)
+    out = np.full((4, shape[0], 4, shape[1]), np.nan, np.float32)
+    native.call("simulate_project", coefficients, lens, *numbers, out)
+    # Positions near 100 in single precision, and a slope of 1 a sample.
+    np.testing.assert_allclose(out, reference.simulate_project(coefficients, lens, *numbers, shape), atol=2e-5)
+
+
+# Smaller than a vector, odd, over the corner of cells, and quad sites.
+@pytest.mark.parametrize(
+    ("height", "width", "quad", "taps"), [(2, 2, 1, 4), (37, 53, 1, 8), (140, 290, 1, 12), (64, 132, 2, 8)]
+)
+def test_blur_sites(height: int, width: int, quad: int, taps: int) -> None:
+    rng = np.random.default_rng()
+    first = int(rng.integers(0, 100))
+    psf = rng.random(((height + first) // 128 + 2, width // 128 + 2, 3, taps, taps), np.float32)
+    samples = rng.random((3, 2 * height + taps, 4, -(-width // 128) * 64 + (2 + taps) // 4 + 1), np.float32)
+    planes = np.array([[0, 1], [1, 2]], np.int32)[:, :: int(rng.choice([1, -1]))].copy()
+    out = np.full((height, width), np.nan, np.float32)
+    native.call("simulate_blur_sites", samples, psf, planes, quad - 1, first, out)
+    wanted = reference.simulate_blur_sites(samples, psf, planes, quad - 1, first, (height, width))
+    np.testing.assert_allclose(out, wanted, rtol=5e-6)
+
+
 @pytest.mark.parametrize(("height", "width", "quad"), [(2, 2, 1), (45, 77, 1), (40, 64, 2)])
 def test_expose(height: int, width: int, quad: int) -> None:
     rng = np.random.default_rng()

@@ -21,6 +21,7 @@ EXAMPLES = (
     "lichtbild simulate -o shot/",
     "lichtbild simulate -o night/ --iso 3200 --frames 15 --seed 7",
     "lichtbild simulate -o mine/ --scene holiday.png --truth truth.npz",
+    "lichtbild simulate -o glass/ --lens triplet.zmx --size 2016x1512",
 )
 
 
@@ -33,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iso", type=float, default=800.0, metavar="ISO", help="50 to 12800 (default 800)")
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="noise, motion and scene follow from it")
     parser.add_argument("--scene", type=Path, metavar="FILE", help="a picture of yours instead of the made-up scene")
+    parser.add_argument(
+        "--lens",
+        type=Path,
+        metavar="FILE",
+        help="a lens prescription (.json, .zmx) instead of the made-up lens; the sensor fills its picture",
+    )
     parser.add_argument(
         "--truth", type=Path, metavar="FILE", help="write what no camera knows: .npz with light and motion"
     )
@@ -58,7 +65,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         check_target(arguments.truth, force=arguments.force)
     started_s = time.monotonic()
     console.start()
-    simulation = simulated(arguments.size, arguments.frames, arguments.iso, arguments.seed, scene=arguments.scene)
+    simulation = simulated(
+        arguments.size, arguments.frames, arguments.iso, arguments.seed, scene=arguments.scene, lens=arguments.lens
+    )
     paths = write_burst(arguments.output, simulation, force=arguments.force, progress=console.progress)
     console.wrote(f"{len(paths)} raw frames", arguments.output)
     if arguments.truth:
@@ -70,12 +79,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return DONE
 
 
-def simulated(shape: tuple[int, int], n_frames: int, iso: float, seed: int, *, scene: Path | None = None) -> Simulation:
-    """A phone in an unsteady hand before a made-up scene, or before the picture `scene`."""
-    from lichtbild.simulate import Simulation, from_picture, procedural_scene
+def simulated(
+    shape: tuple[int, int], n_frames: int, iso: float, seed: int, *, scene: Path | None = None, lens: Path | None = None
+) -> Simulation:
+    """A phone in an unsteady hand before a made-up scene, or before the picture `scene`; with the prescription
+    `lens`."""
+    from lichtbild.simulate import Simulation, from_picture, procedural_scene, virtual_phone, with_lens
 
     seen = procedural_scene(shape, seed=seed) if scene is None else from_picture(scene, shape)
-    return Simulation(seen, n_frames=n_frames, iso=iso, seed=seed, shape=shape)
+    camera = virtual_phone()
+    if lens is not None:
+        from lichtbild.optics.lens_file import read_lens
+
+        camera = with_lens(camera, read_lens(lens), shape)
+    return Simulation(seen, camera, n_frames=n_frames, iso=iso, seed=seed, shape=shape)
 
 
 def write_truth(path: Path, simulation: Simulation, *, force: bool) -> None:

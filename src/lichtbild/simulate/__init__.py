@@ -5,9 +5,10 @@ from lichtbild.simulate.burst import Simulation, simulate, write_burst
 from lichtbild.simulate.hand import Hand
 from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
-from lichtbild.simulate.phone import VirtualCamera, virtual_phone
+from lichtbild.simulate.phone import VirtualCamera, virtual_phone, with_lens
 from lichtbild.simulate.scene import Mover, Scene, from_picture
 from lichtbild.simulate.sensor import expose
+from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 __all__ = [
@@ -19,12 +20,15 @@ __all__ = [
     "Sensor",
     "SimulatedBurst",
     "Simulation",
+    "TracedLens",
     "Truth",
     "VirtualCamera",
     "expose",
     "from_picture",
     "procedural_scene",
     "simulate",
+    "traced_lens",
     "virtual_phone",
+    "with_lens",
     "write_burst",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,13 @@ from lichtbild.core import (
     native,
     silent,
 )
+from lichtbild.simulate.glass import Glass, Layer
 from lichtbild.simulate.hand import Hand, invert
 from lichtbild.simulate.lens import Lens, lens_frame
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
 from lichtbild.simulate.scene import Mover, Scene
 from lichtbild.simulate.sensor import expose
+from lichtbild.simulate.traced_lens import TracedLens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 Float32 = npt.NDArray[np.float32]
@@ -41,15 +42,6 @@ START_S = datetime.datetime(2026, 11, 22, 12, 0, 0, tzinfo=datetime.UTC).timesta
 MAX_FRAMES = 64
 # Clearance of a mover's box on the sensor, px, over what its corners say.
 BOX_MARGIN_PX = 6
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """Spline coefficients [n, h, w] whose sample 0 lies at (left, top) of the ideal picture, px."""
-
-    coefficients: Float32
-    left_px: int
-    top_px: int
 
 
 class Simulation:
@@ -107,10 +99,11 @@ class Simulation:
         if len(self.exposure_ev) != n_frames:
             raise ShapeError(f"{len(self.exposure_ev)} exposures for {n_frames} frames", where="exposure_ev")
         self._lens = self.camera.lens
+        self._nodes = self._lens.psf_nodes() if isinstance(self._lens, TracedLens) else None
         self._gain = None
         if self._lens.has_shading:
             self._gain = self._lens.shading_gain(self.shape, self.camera.sensor.site_colours)
-        self._background = _Layer(self._blurred(scene.rgb), -scene.margin_px, -scene.margin_px)
+        self._background = Layer(self._blurred(scene.rgb), -scene.margin_px, -scene.margin_px)
         self._fronts = [self._blurred(m.layer) for m in scene.movers]
 
     def _blurred(self, rgb: Float32) -> Float32:
@@ -125,7 +118,7 @@ class Simulation:
         return out
 
     def _sample(
-        self, layer: _Layer, back: Float64, planes: npt.NDArray[np.int32], zone: tuple[int, int, int, int], lens: Lens
+        self, layer: Layer, back: Float64, planes: npt.NDArray[np.int32], zone: tuple[int, int, int, int], lens: Lens
     ) -> Float32:
         """Values of `layer` at the pixels of `zone` (top, left, height, width) of a frame; `back` leads from the ideal
         position in the frame to the layer's."""
@@ -135,6 +128,9 @@ class Simulation:
         affine = back.copy()
         affine[0, 0] -= 1
         affine[1, 1] -= 1
+        # A layer's fraction of a px goes with the motion: origins are whole numbers in single precision.
+        whole = int(np.floor(layer.left_px)), int(np.floor(layer.top_px))
+        affine[:, 2] -= (layer.left_px - whole[0], layer.top_px - whole[1])
         native.call(
             "simulate_sample",
             layer.coefficients,
@@ -146,8 +142,8 @@ class Simulation:
             top,
             left,
             s,
-            -layer.left_px * s - 0.5,
-            -layer.top_px * s - 0.5,
+            -whole[0] * s - 0.5,
+            -whole[1] * s - 0.5,
             out,
         )
         return out
@@ -161,8 +157,15 @@ class Simulation:
         planes = np.full((2, 2), 0 if plane is None else plane, np.int32)
         if plane is None:
             planes = np.asarray(self.camera.sensor.cfa.colours, np.int32)
-        lens = Lens(self._lens.psf_sigma_px) if ideal else self._lens
         back = invert(self.affines[frame])
+        if isinstance(self._lens, TracedLens):
+            layers = [
+                self._background,
+                *(self._front(m, c, frame) for m, c in zip(self.movers, self._fronts, strict=True)),
+            ]
+            glass = Glass(self._lens, layers, self._oversampling, self._nodes)
+            return glass.light(back, planes, self.camera.sensor.cfa.quad, is_distorted=not ideal)
+        lens = Lens(self._lens.psf_sigma_px) if ideal else self._lens
         out = self._sample(self._background, back, planes, (0, 0, *self.shape), lens)
         for mover, coefficients in zip(self.movers, self._fronts, strict=True):
             self._place(out, mover, coefficients, frame, planes, lens)
@@ -182,17 +185,17 @@ class Simulation:
         if zone is None:
             return
         top, left, height, width = zone
-        half = [n / self._oversampling / 2 for n in mover.layer.shape[1:]]
-        x, y = mover.centre_at(frame)
-        corner = x - half[1], y - half[0]
-        whole = int(np.floor(corner[0])), int(np.floor(corner[1]))
-        back = invert(self.affines[frame])
-        back[:, 2] -= (corner[0] - whole[0], corner[1] - whole[1])
-        layer = _Layer(coefficients, *whole)
+        layer, back = self._front(mover, coefficients, frame), invert(self.affines[frame])
         paint = self._sample(layer, back, planes, zone, lens)
         cover = self._sample(layer, back, np.full((2, 2), 3, np.int32), zone, lens)
         here = (slice(top, top + height), slice(left, left + width))
         out[here] = out[here] * (1 - np.clip(cover, 0, 1)) + paint
+
+    def _front(self, mover: Mover, coefficients: Float32, frame: int) -> Layer:
+        """A mover where it is in a frame."""
+        half = [n / self._oversampling / 2 for n in mover.layer.shape[1:]]
+        x, y = mover.centre_at(frame)
+        return Layer(coefficients, x - half[1], y - half[0])
 
     def _zone(self, mover: Mover, frame: int, lens: Lens | None = None) -> tuple[int, int, int, int] | None:
         """(top, left, height, width) of the sensor that a mover can touch in a frame; None: it is outside."""

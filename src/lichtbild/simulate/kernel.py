@@ -8,6 +8,9 @@ BLUR_RADIUS = 6
 LENS_TERMS = 5
 POISSON_TERMS = 32
 SMALL_COUNT = 10.0
+MOTION_ROWS = 16
+PROJECT_TERMS = 8
+CELL_PX = 128
 
 
 @hl.generator(name="simulate_blur")
@@ -126,6 +129,130 @@ class SimulateSample:
 
         # 36 gathers a pixel from six rows that neighbours share: all in L1 where rows are walked along.
         g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf).parallel(y, 16, hl.TailStrategy.GuardWithIf)
+
+
+@hl.generator(name="simulate_project")
+class SimulateProject:
+    """The scene where the camera sees it, finer than its pixels: quintic spline at two samples a px along each axis.
+
+    coefficients float32 [n, h, w]; lens float32 [n_lens, 8] (terms of r^0, r^2 ...: what is added to a position, over
+    its distance), lens_frame float32 [3] as in `simulate_sample`; motion
+    float32 [m, 8]: homography less the identity (its last entry 1) of every 16th row, in px; top: px row of the first
+    sample's row; border: samples before the frame's first column; oversampling, origin_x, origin_y as there.
+    -> float32 [n, R, 4, W4]: sample 4 i + phase of a row stands at [.., phase, i], so that every fourth is a vector.
+    """
+
+    coefficients = hl.InputBuffer(hl.Float(32), 3)
+    lens = hl.InputBuffer(hl.Float(32), 2)
+    lens_frame = hl.InputBuffer(hl.Float(32), 1)
+    motion = hl.InputBuffer(hl.Float(32), 2)
+    first_row = hl.InputScalar(hl.Int(32))
+    border = hl.InputScalar(hl.Int(32))
+    oversampling = hl.InputScalar(hl.Float(32))
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    out = hl.OutputBuffer(hl.Float(32), 4)
+
+    def generate(self):
+        g = self
+        i, phase, row, n = hl.Var("i"), hl.Var("phase"), hl.Var("row"), hl.Var("n")
+        optics = hl.min(n, g.lens.dim(1).extent() - 1)
+        # Whole and half px apart from what is moved: float32 near 6000 would be good to 0.0005 px only.
+        px = (hl.f32(4 * i + phase - g.border) + hl.f32(0.5)) * hl.f32(0.5)
+        py = (hl.f32(row + g.first_row) + hl.f32(0.5)) * hl.f32(0.5)
+        dx, dy = px - g.lens_frame[0], py - g.lens_frame[1]
+        r2 = (dx * dx + dy * dy) * g.lens_frame[2]
+        stretch = g.lens[PROJECT_TERMS - 1, optics]
+        for k in range(PROJECT_TERMS - 2, -1, -1):
+            stretch = stretch * r2 + g.lens[k, optics]
+        lx, ly = dx * stretch, dy * stretch
+        qx, qy = px + lx, py + ly
+
+        # The moment a row is read is that of the row on the sensor.
+        at = py * hl.f32(1 / MOTION_ROWS)
+        node = hl.clamp(hl.i32(hl.floor(at)), 0, g.motion.dim(1).extent() - 2)
+        share = at - hl.f32(node)
+        h = [g.motion[k, node] * (1 - share) + g.motion[k, node + 1] * share for k in range(8)]
+        tilt = h[6] * qx + h[7] * qy
+        inverse = 1 / (1 + tilt)
+        ax = (h[0] * qx + h[1] * qy + h[2] - qx * tilt) * inverse
+        ay = (h[3] * qx + h[4] * qy + h[5] - qy * tilt) * inverse
+
+        def split(position, moved, origin, extent):
+            base = position * g.oversampling + origin
+            whole = hl.floor(base)
+            rest = base - whole + moved * g.oversampling
+            step = hl.floor(rest)
+            index = hl.clamp(hl.i32(whole) + hl.i32(step), 2, extent - 4)
+            return index, spline_weights(rest - step)
+
+        u, wx = split(px, lx + ax, g.origin_x, g.coefficients.dim(0).extent())
+        v, wy = split(py, ly + ay, g.origin_y, g.coefficients.dim(1).extent())
+        total = hl.f32(0.0)
+        for b in range(6):
+            line = hl.f32(0.0)
+            for a in range(6):
+                line = line + wx[a] * g.coefficients[u + (a - 2), v + (b - 2), n]
+            total = total + wy[b] * line
+        g.out[i, phase, row, n] = total
+
+        g.out.bound(phase, 0, 4).vectorize(i, 16, hl.TailStrategy.GuardWithIf)
+        g.out.reorder(i, phase, n, row).parallel(row, 8, hl.TailStrategy.GuardWithIf)
+
+
+@hl.generator(name="simulate_blur_sites")
+class SimulateBlurSites:
+    """What every pixel of a mosaic gets through a point-spread function that changes over the picture.
+
+    samples float32 [3, R, 4, W4] from `simulate_project`; psf float32 [N_y, N_x, 3, T, T]: at the corners of cells of
+    128 px, for samples half a px apart, the pixel's own square included, T a multiple of 4; planes int32 [2, 2]: the
+    colour of each site; quad_shift; first_row: row of the frame that out's first is; -> float32 [H, W]. Between the
+    corners the results are mixed bilinearly, so there is no seam. Row r of out needs samples rows 2 r ... 2 r + T - 1.
+    """
+
+    samples = hl.InputBuffer(hl.Float(32), 4)
+    psf = hl.InputBuffer(hl.Float(32), 5)
+    planes = hl.InputBuffer(hl.Int(32), 2)
+    quad_shift = hl.InputScalar(hl.Int(32))
+    first_row = hl.InputScalar(hl.Int(32))
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        # Column 128 cell + 2 v + a: cells apart from what lies in them, so that a vector shares its four corners.
+        v, cell, a, n = hl.Var("v"), hl.Var("cell"), hl.Var("a"), hl.Var("n")
+        taps = g.psf.dim(0).extent()
+        frame_row = y + g.first_row
+        # With quad sites the colours stand in pairs; without, one column parity is one colour for all lanes.
+        site_x, site_y = hl.select(g.quad_shift == 0, a, v & 1), (frame_row >> g.quad_shift) & 1
+        plane = hl.clamp(g.planes[site_x, site_y], 0, 2)
+
+        gathered = hl.Func("gathered")
+        k = hl.RDom([(0, taps), (0, taps)], "k")
+        at = 2 * a + k.x
+        sample = g.samples[v + cell * (CELL_PX // 2) + at // 4, at % 4, 2 * y + k.y, plane]
+        gathered[v, cell, a, n, y] = hl.f32(0.0)
+        gathered[v, cell, a, n, y] += sample * g.psf[k.x, k.y, plane, cell + n % 2, frame_row // CELL_PX + n // 2]
+        blend = hl.Func("blend")
+        fx = (hl.f32(2 * v + a) + hl.f32(0.5)) * hl.f32(1 / CELL_PX)
+        fy = (hl.f32(frame_row % CELL_PX) + hl.f32(0.5)) * hl.f32(1 / CELL_PX)
+        upper = gathered[v, cell, a, 0, y] * (1 - fx) + gathered[v, cell, a, 1, y] * fx
+        lower = gathered[v, cell, a, 2, y] * (1 - fx) + gathered[v, cell, a, 3, y] * fx
+        blend[v, cell, a, y] = upper * (1 - fy) + lower * fy
+        g.out[x, y] = blend[(x % CELL_PX) // 2, x // CELL_PX, x % 2, y]
+
+        # A cell's row at a time; 32 sites of one colour with their four sums stay in registers through all taps.
+        xo, xi, vo, vi, yi = (hl.Var(name) for name in ("xo", "xi", "vo", "vi", "yi"))
+        g.out.output_buffer().dim(0).set_min(0)
+        g.out.split(y, y, yi, 8, hl.TailStrategy.GuardWithIf).parallel(y)
+        g.out.split(x, xo, xi, CELL_PX, hl.TailStrategy.GuardWithIf).reorder(xi, xo, yi, y)
+        g.out.vectorize(xi, 32, hl.TailStrategy.GuardWithIf)
+        blend.compute_at(g.out, xo).bound(a, 0, 2).bound(v, 0, CELL_PX // 2).reorder(v, a, cell, y).unroll(a)
+        blend.split(v, vo, vi, 32).vectorize(vi, 16)
+        gathered.compute_at(blend, vo).vectorize(v, 16).unroll(v).unroll(n)
+        step = gathered.update()
+        step.reorder(v, n, k.x, k.y, a, cell, y).vectorize(v, 16).unroll(v).unroll(n)
+        step.specialize(g.quad_shift == 0)
 
 
 def mix(h):

@@ -94,22 +94,26 @@ class Lens:
 
     def opcodes(self, shape: tuple[int, int], site_colours: tuple[int, int, int, int], quad: int = 1) -> OpcodeLists:
         """What a phone writes beside such pixels: GainMaps for the four sites (list 2), WarpRectilinear (list 3)."""
-        on_linear: list[Opcode] = []
-        if self.has_shading:
-            gain = self.shading_gain(shape, site_colours)
-            for site in range(4):
-                for i in range(quad):
-                    for j in range(quad):
-                        top, left = (site // 2) * quad + i, (site % 2) * quad + j
-                        area = Area(top, left, shape[0], shape[1], 0, 1, 2 * quad, 2 * quad)
-                        nodes = np.ascontiguousarray(gain[:, :, site : site + 1])
-                        spacing = (1 / (SHADING_ROWS - 1), 1 / (SHADING_COLUMNS - 1))
-                        on_linear.append(GainMap(area, *spacing, 0.0, 0.0, nodes))
+        on_linear = gain_maps(self.shading_gain(shape, site_colours), shape, quad) if self.has_shading else []
         after: list[Opcode] = []
         if self.has_warp:
             radial = tuple((1.0, *(float(k) for k in plane)) for plane in self.radial)
             after.append(WarpRectilinear(radial, ((0.0, 0.0),) * 3, 0.5, 0.5))
         return OpcodeLists((), tuple(on_linear), tuple(after))
+
+
+def gain_maps(gain: Float32, shape: tuple[int, int], quad: int) -> list[Opcode]:
+    """GainMap opcodes of the four sites (16 of a quad-Bayer sensor) from `shading_gain`."""
+    maps: list[Opcode] = []
+    for site in range(4):
+        for i in range(quad):
+            for j in range(quad):
+                top, left = (site // 2) * quad + i, (site % 2) * quad + j
+                area = Area(top, left, shape[0], shape[1], 0, 1, 2 * quad, 2 * quad)
+                nodes = np.ascontiguousarray(gain[:, :, site : site + 1])
+                spacing = (1 / (SHADING_ROWS - 1), 1 / (SHADING_COLUMNS - 1))
+                maps.append(GainMap(area, *spacing, 0.0, 0.0, nodes))
+    return maps
 
 
 def lens_frame(shape: tuple[int, int]) -> tuple[float, float, float]:

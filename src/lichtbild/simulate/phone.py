@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,11 @@ from lichtbild.core.colour_space import (
     xy_to_kelvin_tint,
     xy_to_xyz,
 )
+from lichtbild.optics.field import through_focus_mm
+from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.sensor.model import Sensor
 from lichtbild.simulate.lens import Lens
+from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 
 Float64 = npt.NDArray[np.float64]
 
@@ -59,11 +62,12 @@ class VirtualCamera:
     """
 
     sensor: Sensor = field(default_factory=Sensor)
-    lens: Lens = field(default_factory=Lens)
+    lens: Lens | TracedLens = field(default_factory=Lens)
     colour: ColourCalibration = field(default_factory=dual_illuminant_colour)
     light_xy: tuple[float, float] = field(default_factory=lambda: kelvin_tint_to_xy(5200.0))
     make: str = "lichtbild"
     model: str = "lichtbild virtual phone"
+    lens_name: str = "virtual wide 4.4 mm f/1.8"
     time_s: float = 1 / 100
     f_number: float = 1.8
     focal_length_mm: float = 4.4
@@ -111,9 +115,7 @@ class VirtualCamera:
     def info(self, shape: tuple[int, int], iso: float, frame: int, start_s: float, name: str) -> FrameInfo:
         """All that the file of one frame tells."""
         exposure = self.exposure(frame, iso, start_s)
-        camera = Camera(
-            self.make, self.model, self.model, "virtual wide 4.4 mm f/1.8", self.colour, False, self.readout_s
-        )
+        camera = Camera(self.make, self.model, self.model, self.lens_name, self.colour, False, self.readout_s)
         sensor = self.sensor
         return FrameInfo(
             name=name,
@@ -127,19 +129,38 @@ class VirtualCamera:
             opcodes=self.lens.opcodes(shape, sensor.site_colours, sensor.cfa.quad),
             default_crop=(0, 0, *shape),
             as_shot_neutral=self.neutral(),
-            tags=_tags(exposure),
+            tags=_tags(exposure, self.lens_name),
             bits=sensor.bits,
         )
 
 
-def _tags(exposure: Exposure) -> Tags:
+def _tags(exposure: Exposure, lens_name: str) -> Tags:
     """EXIF that is carried along: the moment with its sub-seconds, the zone, the lens, the author's name."""
     captured = exposure.captured_s or 0.0
     moment = datetime.datetime.fromtimestamp(captured, datetime.UTC)
     stamp, sub = moment.strftime("%Y:%m:%d %H:%M:%S"), f"{int(captured % 1 * 1000):03d}"
     exif = {36867: stamp, 36868: stamp, 37521: sub, 37522: sub, 36880: "+00:00", 36881: "+00:00",
-            42036: "virtual wide 4.4 mm f/1.8"}  # fmt: skip
+            42036: lens_name}  # fmt: skip
     return Tags({"ifd0": {306: stamp}, "exif": exif})
+
+
+def with_lens(camera: VirtualCamera, lens: Prescription, shape: tuple[int, int]) -> VirtualCamera:
+    """The same camera behind a prescription, with pixels so large that the sensor fills the lens's picture.
+
+    The lens is focused on infinity, on the axis, where it is sharpest. See `traced_lens` for errors and cost.
+    """
+    focused = lens.focused(through_focus_mm(lens))
+    thin = paraxial(focused, focused.wavelengths_nm[len(focused.wavelengths_nm) // 2])
+    diagonal = 2 * lens.image_radius_mm
+    focal = abs(thin.focal_length_mm)
+    return replace(
+        camera,
+        lens=traced_lens(focused, shape, diagonal / float(np.hypot(*shape))),
+        f_number=abs(thin.f_number),
+        focal_length_mm=focal,
+        focal_length_35mm=focal * float(np.hypot(36, 24)) / diagonal,
+        lens_name=lens.name,
+    )
 
 
 def virtual_phone(cfa: str = "RGGB", quad: int = 1) -> VirtualCamera:

@@ -11,6 +11,7 @@ Float32 = npt.NDArray[np.float32]
 UInt32 = npt.NDArray[np.uint32]
 
 SMALL_COUNT = 10.0
+MOTION_ROWS, CELL_PX = 16, 128
 POISSON_TERMS = 32
 
 
@@ -69,6 +70,79 @@ def simulate_sample(
     for n in range(6):
         for m in range(6):
             total += wy[n] * wx[m] * coefficients[plane, j + n - 2, i + m - 2]
+    return total.astype(np.float32)
+
+
+def simulate_project(
+    coefficients: Float32,
+    lens: Float32,
+    lens_frame: Float32,
+    motion: Float32,
+    first_row: int,
+    border: int,
+    oversampling: float,
+    origin_x: float,
+    origin_y: float,
+    shape: tuple[int, int],
+) -> Float32:
+    """float32 [n, R, 4, W4] for `shape` (R, W4); arguments as the kernel's."""
+    rows, columns = shape
+    out = np.empty((coefficients.shape[0], rows, columns * 4), np.float64)
+    px = ((np.arange(columns * 4) - border + 0.5) / 2)[None, :]
+    py = ((np.arange(rows) + first_row + 0.5) / 2)[:, None]
+    at = py[:, 0] / MOTION_ROWS
+    node = np.clip(np.floor(at).astype(int), 0, motion.shape[0] - 2)
+    share = (at - node)[:, None]
+    h = motion[node].astype(float) * (1 - share) + motion[node + 1] * share
+    h = h.T[:, :, None]
+    for plane in range(coefficients.shape[0]):
+        dx, dy = px - lens_frame[0], py - lens_frame[1]
+        r2 = (dx * dx + dy * dy) * lens_frame[2]
+        stretch = sum(float(a) * r2**k for k, a in enumerate(lens[min(plane, len(lens) - 1)]))
+        qx, qy = px + dx * stretch, py + dy * stretch
+        scale = 1 + h[6] * qx + h[7] * qy
+        x = ((1 + h[0]) * qx + h[1] * qy + h[2]) / scale * oversampling + origin_x
+        y = (h[3] * qx + (1 + h[4]) * qy + h[5]) / scale * oversampling + origin_y
+        out[plane] = _spline(coefficients[plane], x, y)
+    return out.reshape(coefficients.shape[0], rows, columns, 4).swapaxes(2, 3).astype(np.float32)
+
+
+def _spline(coefficients: Float32, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    height, width = coefficients.shape
+    i = np.clip(np.floor(x).astype(int), 2, width - 4)
+    j = np.clip(np.floor(y).astype(int), 2, height - 4)
+    wx, wy = spline_weights(x - np.floor(x)), spline_weights(y - np.floor(y))
+    total = np.zeros(x.shape)
+    for n in range(6):
+        for m in range(6):
+            total += wy[n] * wx[m] * coefficients[j + n - 2, i + m - 2]
+    return total
+
+
+def simulate_blur_sites(
+    samples: Float32,
+    psf: Float32,
+    planes: npt.NDArray[np.int32],
+    quad_shift: int,
+    first_row: int,
+    shape: tuple[int, int],
+) -> Float32:
+    """float32 [H, W] for `shape`; arguments as the kernel's."""
+    height, width = shape
+    taps = psf.shape[-1]
+    fine = samples.swapaxes(2, 3).reshape(3, samples.shape[1], -1).astype(np.float64)
+    y, x = np.mgrid[:height, :width]
+    y = y + first_row
+    plane = planes[(y >> quad_shift) & 1, (x >> quad_shift) & 1]
+    cy, cx = y // CELL_PX, x // CELL_PX
+    fy, fx = (y % CELL_PX + 0.5) / CELL_PX, (x % CELL_PX + 0.5) / CELL_PX
+    total = np.zeros(shape)
+    for n, weight in enumerate(((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy)):
+        for k in range(taps):
+            for m in range(taps):
+                total += (
+                    weight * fine[plane, 2 * (y - first_row) + k, 2 * x + m] * psf[cy + n // 2, cx + n % 2, plane, k, m]
+                )
     return total.astype(np.float32)
 
 

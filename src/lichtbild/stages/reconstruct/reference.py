@@ -14,7 +14,10 @@ NO_SAMPLE = -32768
 TILE_PX = 32
 NEAR_PX = 2.5
 APERTURE = np.array([0.025, 0.475, 0.475, 0.025])
-QUARTER = np.array([-0.0614, 0.1095, -0.1489, 0.2739, 1.0367, -0.2852, 0.1558, -0.0804])
+QUARTER = np.array([
+    -0.0019, 0.0044, -0.0065, 0.0121, -0.0356, 0.0878, -0.1450, 0.2551,
+    1.0359, -0.2996, 0.1543, -0.0917, 0.0385, -0.0115, 0.0062, -0.0025,
+])  # fmt: skip
 
 
 def reconstruct_stored(mosaic: Floats, steps: float, clip: float, out: Numbers) -> None:
@@ -172,7 +175,7 @@ def reconstruct_start(rgb: Floats, balance: Floats, above: int, out: Floats) -> 
     for axis in (0, 2):
         n = values.shape[axis]
         pairs = []
-        for offsets in (range(-4, 4), range(4, -4, -1)):
+        for offsets in (range(-8, 8), range(8, -8, -1)):
             at = [np.clip(np.arange(n) + i, 0, n - 1) for i in offsets]
             pairs.append(sum(w * values.take(i, axis) for w, i in zip(QUARTER, at, strict=True)))
         shape = [*values.shape]

@@ -22,7 +22,7 @@ CHUNK_PX = 32
 # Rows of the start asked for at a time: whoever makes it looks beyond them and does that work twice.
 START_PX = 256
 # Rows that a step looks at beyond those it makes: samples and taps; blocks of the transform; the start's interpolation.
-SAMPLES_PX, BLOCKS_PX, TAPS_PX = 4, 8, 4
+SAMPLES_PX, BLOCKS_PX, TAPS_PX = 4, 8, 8
 
 
 class Rows:

@@ -145,7 +145,12 @@ class Shrink:
         noise, gain, trust = hl.Func("noise"), hl.Func("gain"), hl.Func("trust")
         noise[u, b, c] = f32(0.25) * (cells[u, c, b] + cells[u + 1, c, b] + cells[u, c, b + 1] + cells[u + 1, c, b + 1])
         known, asked = pilot[u, n, k, b, c], hl.Func("asked")
-        asked[u, n, k, b, c] = known + g.boost[n, k] * (block[u, n, k, b, c] - known)
+        apart = g.boost[n, k] * (block[u, n, k, b, c] - known)
+        # A block's mean stays the pilot's, as far as it is not beyond doubt that it moves: nothing in the block tells
+        # its noise, but the denoiser's coarser scales did.
+        sure = apart * apart - f32(CERTAIN) * noise[u, b, c] * g.spectrum[n, k]
+        certain = hl.max(sure, f32(0)) / (apart * apart + f32(TINY))
+        asked[u, n, k, b, c] = known + hl.select((n == 0) & (k == 0), certain, f32(1)) * apart
         new = asked[u, n, k, b, c]
         unit = noise[u, b, c] * g.spectrum[n, k]
         doubt = hl.max(unit, f32(LEAK) * noise[u, b, c])

@@ -76,11 +76,15 @@ def reconstruct_shrink(
     transform, window = basis[:SIDE].astype(np.float64), basis[SIDE].astype(np.float64)
     parts, before = (np.einsum("pc,cyx->pyx", PARTS, to_root(v, offset)) for v in (moved, pilot))
     block, known = (np.einsum("kr,pburs,ls->pbukl", transform, _blocks(q), transform) for q in (parts, before))
-    block = known + boost * (block - known)
+    apart = boost * (block - known)
 
     wide = np.pad(cells, ((0, 0), (1, 2), (1, 2)), "edge")
     b, u = block.shape[1:3]
     noise = np.mean([wide[:, i : i + b, j : j + u] for i in (0, 1) for j in (0, 1)], axis=0)[..., None, None]
+    # A block's mean stays the pilot's, as far as it is not beyond doubt that it moves.
+    mean = apart[..., :1, :1]
+    mean *= np.maximum(mean**2 - CERTAIN * noise * spectrum[0, 0], 0) / (mean**2 + 1e-20)
+    block = known + apart
     power = np.maximum(known**2, block**2 - CERTAIN * noise * np.maximum(spectrum, LEAK))
     gain = power / (power + noise * spectrum + 1e-20)
     gain[..., 0, 0] = 1

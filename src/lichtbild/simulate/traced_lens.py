@@ -1,0 +1,166 @@
+"""A lens by its prescription in front of the virtual camera's sensor: its blur, distortion, lateral colour and
+shading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core.corrections import Opcode, OpcodeLists, WarpRectilinear2
+from lichtbild.core.errors import UsageError
+from lichtbild.optics.field import FieldTable, field_table
+from lichtbild.optics.prescription import Prescription
+from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, PsfField, psf_field, through_pixels
+from lichtbild.simulate.lens import SHADING_COLUMNS, SHADING_ROWS, Lens, gain_maps, lens_frame
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+CELL_PX = 128
+PROJECT_TERMS = 8
+_PATTERN_SAMPLES_PX = 8
+
+
+@dataclass(frozen=True, eq=False)
+class TracedLens:
+    """What a traced lens does to a picture of one shape; made by `traced_lens`.
+
+    Parameters
+    ----------
+    name, source
+        The prescription's.
+    shape, pixel_mm
+        Rows and columns of the sensor, and its pitch.
+    table
+        Distortion, lateral colour and light for red, green and blue.
+    field
+        Point-spread functions.
+    taps
+        Samples, half a px apart, that a pixel collects along each axis.
+    """
+
+    name: str
+    source: str
+    shape: tuple[int, int]
+    pixel_mm: float
+    table: FieldTable
+    field: PsfField
+    taps: int
+
+    has_warp = True
+    has_shading = True
+
+    def blur_taps(self, oversampling: float, aperture_px: float = 1.0) -> Float32:
+        """Taps that make spline coefficients of the scene and blur nothing: the patterns do, later."""
+        return Lens(0.0).blur_taps(oversampling, 0.0)
+
+    def _radii(self, plane: int) -> tuple[Float64, Float64]:
+        """Distance from the middle on the sensor, and that of a picture without distortion, both 1 at the corner."""
+        corner = 0.5 * float(np.hypot(*self.shape)) * self.pixel_mm
+        ideal = self.table.focal_length_mm * np.tan(np.radians(self.table.angle_deg))
+        return self.table.height_mm[plane] / corner, ideal / corner
+
+    def undistortion(self) -> Float32:
+        """float32 [3, 8]: raw position p -> ideal c + (p - c) * (1 + sum_k a_k r^(2k)), k from 0, r = 1 at the
+        corner."""
+        out = np.zeros((3, PROJECT_TERMS))
+        for plane in range(3):
+            raw, ideal = self._radii(plane)
+            powers = raw[:, None] ** np.arange(1, 2 * PROJECT_TERMS, 2)
+            out[plane] = np.linalg.lstsq(powers, ideal - raw, rcond=1e-12)[0]
+        return out.astype(np.float32)
+
+    def to_raw(self, x: Float64, y: Float64, shape: tuple[int, int], plane: int = 1) -> tuple[Float64, Float64]:
+        """Where a point of the ideal picture lies on the sensor, px (pixel centre at + 0.5)."""
+        cx, cy, inverse_r2 = lens_frame(shape)
+        r = np.sqrt(((x - cx) ** 2 + (y - cy) ** 2) * inverse_r2)
+        raw, ideal = self._radii(plane)
+        factor = np.interp(r, ideal[1:], raw[1:] / ideal[1:])
+        return cx + (x - cx) * factor, cy + (y - cy) * factor
+
+    def shading_gain(self, shape: tuple[int, int], site_colours: tuple[int, int, int, int]) -> Float32:
+        """float32 [13, 17, 4]: gain that undoes the shading, of each CFA site, nodes from edge to edge."""
+        v, u = np.linspace(-1, 1, SHADING_ROWS)[:, None], np.linspace(-1, 1, SHADING_COLUMNS)[None, :]
+        r = np.sqrt((v * v * shape[0] ** 2 + u * u * shape[1] ** 2) / (shape[0] ** 2 + shape[1] ** 2))
+        gains = [np.interp(r, self._radii(c)[0], 1 / self.table.illumination[c]) for c in range(3)]
+        return np.asarray(np.stack([gains[c] for c in site_colours], 2), np.float32)
+
+    def opcodes(self, shape: tuple[int, int], site_colours: tuple[int, int, int, int], quad: int = 1) -> OpcodeLists:
+        """GainMaps for the four sites (list 2) and the 15-term WarpRectilinear2 (list 3), which this lens needs."""
+        radial = []
+        for plane in range(3):
+            raw, ideal = self._radii(plane)
+            # Odd powers are left at 0: the table is even in r, and high odd powers fit its noise.
+            terms = np.zeros(15)
+            powers = ideal[1:, None] ** np.arange(0, 15, 2)
+            terms[::2] = np.linalg.lstsq(powers, raw[1:] / ideal[1:], rcond=1e-12)[0]
+            radial.append(tuple(float(t) for t in terms))
+        warp: Opcode = WarpRectilinear2(tuple(radial), ((0.0, 0.0),) * 3, ((0.0, 1.0),) * 3, 0.5, 0.5, False)
+        return OpcodeLists((), tuple(gain_maps(self.shading_gain(shape, site_colours), shape, quad)), (warp,))
+
+    def psf_nodes(self, path_px: Float64 | None = None) -> Float32:
+        """float32 [N_y, N_x, 3, T, T]: weights at the corners of cells of 128 px, for `simulate_blur_sites`.
+
+        `path_px` [J, 2]: the hand's way during the exposure, see `through_pixels`.
+        """
+        n_y, n_x = (-(-n // CELL_PX) + 1 for n in self.shape)
+        y, x = np.meshgrid(np.arange(n_y) * CELL_PX - self.shape[0] / 2, np.arange(n_x) * CELL_PX - self.shape[1] / 2,
+                           indexing="ij")  # fmt: skip
+        # Corners of cells that reach over the edge of the picture are held at its corner.
+        far = np.hypot(x, y) / (0.5 * np.hypot(*self.shape))
+        x, y = x / np.maximum(far, 1), y / np.maximum(far, 1)
+        out = np.empty((n_y * n_x, 3, self.taps, self.taps), np.float32)
+        places = np.stack([x.ravel(), y.ravel()]) * self.pixel_mm
+        for p in range(places.shape[1]):
+            patterns = self.field.at(places[0, p : p + 1], places[1, p : p + 1])[0]
+            out[p] = through_pixels(patterns, self.field.pitch_mm, self.pixel_mm, self.taps, path_px)
+        return out.reshape(n_y, n_x, 3, self.taps, self.taps)
+
+
+def traced_lens(
+    lens: Prescription,
+    shape: tuple[int, int],
+    pixel_mm: float,
+    bands: tuple[Band, Band, Band] = (RED, GREEN, BLUE),
+    reach_px: float = 6.0,
+    n_radii: int = 12,
+) -> TracedLens:
+    """Trace a prescription for a sensor.
+
+    Parameters
+    ----------
+    lens
+        Focused as it is to be used.
+    shape, pixel_mm
+        Rows and columns, and pitch; its half diagonal must lie within the lens's picture.
+    reach_px
+        How far from a pixel's centre light is collected, px; beyond, it is left out and the rest scaled.
+    n_radii
+        Places between the middle and the corner that are traced, for patterns; twice as many for the tables.
+
+    Raises
+    ------
+    UsageError
+        If the sensor is larger than the lens's picture by more than a tenth.
+    MetadataError
+        If no light reaches the corner.
+
+    Notes
+    -----
+    About 10 s of processor: 180 patterns, 72 places of the table.
+    """
+    corner = 0.5 * float(np.hypot(*shape)) * pixel_mm
+    if corner > 1.1 * lens.image_radius_mm:
+        raise UsageError(
+            f"a sensor of {2 * corner:.2f} mm diagonal behind a lens made for {2 * lens.image_radius_mm:.2f} mm",
+            where="traced_lens", hint="fewer or smaller pixels, or another lens",
+        )  # fmt: skip
+    middles = tuple(band.wavelengths_nm[len(band.wavelengths_nm) // 2] for band in bands)
+    table = field_table(lens, middles, 2 * n_radii, corner * 1.02)
+    taps = 4 * round(reach_px)
+    pitch = pixel_mm / _PATTERN_SAMPLES_PX
+    n = 2 * round((reach_px - 0.5) * _PATTERN_SAMPLES_PX) + 1
+    field = psf_field(lens, corner, pitch, n, bands, n_radii)
+    return TracedLens(lens.name, lens.source, shape, pixel_mm, table, field, taps)
