@@ -448,3 +448,39 @@ def test_a_mosaic_that_is_no_bayer_is_no_crash(scene):
     blind = tuple(FrameSource(dataclasses.replace(s.info, cfa=None), s.read_pixels) for s in burst.sources)
     with pytest.raises((DomainError, MetadataError, ShapeError)):
         api.develop(dataclasses.replace(burst, sources=blind))
+
+
+def test_the_sharpest_frame_is_the_reference_whoever_reads_it(scene):
+    """Of whole frames and of rows, without decoding the rest."""
+    burst = dataclasses.replace(burst_of(scene, 3), reference=None)
+    blurred = [np.round((s.read() + np.roll(s.read(), 2, 1) + np.roll(s.read(), -2, 1)) / 3) for s in burst.sources]
+    stored = [burst.sources[0].read(), *(np.asarray(b, np.uint16) for b in blurred[1:])]
+    tall = [np.tile(pixels, (-(-400 // pixels.shape[0]), 1)) for pixels in stored]
+    asked: list[int] = []
+
+    def source(k, with_rows):
+        info = dataclasses.replace(burst.sources[k].info, shape=tall[k].shape, default_crop=None)
+
+        def rows(start, stop):
+            asked.append(stop - start)
+            return tall[k][start:stop]
+
+        return FrameSource(info, lambda: tall[k].copy(), read_rows=rows if with_rows else None)
+
+    for with_rows in (False, True):
+        whole = dataclasses.replace(burst, sources=tuple(source(k, with_rows) for k in range(3)))
+        plan, _ = intake.plan(whole, QuadBayerParams())
+        assert plan.reference == 0
+    assert 0 < sum(asked) < 3 * tall[0].shape[0] / 1.5
+
+
+def test_repairing_leaves_what_the_caller_gave(scene):
+    """Linear pixels in memory are the caller's own."""
+    given = burst_of(scene, 1).sources[0]
+    pixels = (given.read().astype(np.float32) - 64) / 959
+    pixels[20, 20] = 5.0
+    info = dataclasses.replace(given.info, levels=None)
+    before = pixels.copy()
+    burst = dataclasses.replace(burst_of(scene, 1), sources=(FrameSource(info, lambda: pixels),))
+    api.develop(burst)
+    np.testing.assert_array_equal(pixels, before)
