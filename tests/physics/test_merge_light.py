@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from lichtbild.core import Cfa, Domain, DomainError, Frame, FrameInfo, NoiseModel, ShapeError
+from lichtbild.core import Camera, Cfa, Domain, DomainError, Frame, FrameInfo, NoiseModel, ShapeError
 from lichtbild.core.frame import cfa_plane_index
 from lichtbild.stages.align import AlignParams, Motion, align, pyramid, tile_grid
 from lichtbild.stages.demosaic import demosaic
@@ -342,3 +342,28 @@ def test_a_wrong_sample_does_not_pass_where_something_moves(doubt):
     result, _ = merged(frames, [motion, motion])
     dots = (result.pixels - camera_light(light))[at][..., 1].mean() / sigma
     assert dots < 1.5 if doubt > 3 else dots > 3
+
+
+def rendered(balanced, rng, grain=0.02):
+    """What a camera developed: grain of two pixels' width, little of it in single pixels, noise told of those alone."""
+    rgb = camera_light(balanced)
+    coarse = np.stack([gaussian_filter(rng.normal(size=rgb.shape[:2]), 2.0) for _ in range(3)], 2) / 0.141
+    info = FrameInfo("test", rgb.shape[:2], "linear", camera=Camera("a", "phone", is_rendered=True))
+    noise = NoiseModel((1e-6,) * 3, (1e-6,) * 3, "fitted")
+    return Frame((rgb + grain * coarse).astype(np.float32), Domain.CAMERA_RGB, info, noise)
+
+
+def test_coarse_grain_of_a_developed_picture_is_not_taken_for_motion():
+    rng = np.random.default_rng(20261122)
+    shape = (480, 640)
+    light = np.full((*shape, 3), 0.3) + 0.1 * np.linspace(0, 1, shape[1])[:, None]
+    frames = [rendered(light, rng) for _ in range(3)]
+    moved = np.array(light)
+    moved[100:200, 100:200] += 0.25
+    frames.append(rendered(moved, rng))
+    motion = shifted(shape, 0)
+    motion.doubt[:] = 40  # as alignment sees it, by the noise of single pixels
+    result, trusts = merged(frames, [motion] * 3)
+    assert all(trust.mean() > 0.85 * 255 for trust in trusts[:2])
+    assert (trusts[2][54:96, 54:96] == 0).all()
+    assert result.n_effective[300:, 300:].mean() > 3.4

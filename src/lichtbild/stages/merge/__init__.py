@@ -76,7 +76,9 @@ class Merger:
         self.params = params
         self._is_mosaic = reference.domain is Domain.MOSAIC
         # Sums of differences are small beside what they correct: half precision is 1/2000 of a difference.
-        self._sums = np.zeros((height, 6 if self._is_mosaic else 4, filled_up(width)), np.float16)
+        # In the room that making the first guess has left: fresh memory costs more than filling.
+        self._sums = memory.empty((height, 6 if self._is_mosaic else 4, filled_up(width)), np.float16)
+        self._sums.fill(0)
         self._trusted = np.ones((-(-height // 2), filled_up(width) // 2), np.float32)
         self.guide = guide_of(reference, self._first, params.strictness)
         # All of the reference that is needed from here on, but not its pixels.
@@ -102,14 +104,14 @@ class Merger:
         by_hand, own = self.trust(frame, motion) if known is None else known
         weight = relative_weight(frame.noise, self._like.noise)
         clip = clip_level(frame, self._like.saturation)
-        is_doubted = doubted(motion, by_hand.shape)
+        is_doubted = doubted(motion, by_hand.shape) if self._is_mosaic else None
         if is_doubted is None:
             self._gather(frame, by_hand, motion.hand_px, weight, clip)
         else:
             # Where something moves, what a block's mean lets through is looked at sample by sample.
             self._gather(frame, by_hand & ~is_doubted, motion.hand_px, weight, clip)
             self._gather(frame, by_hand & is_doubted, motion.hand_px, weight, clip, is_tested=True)
-        self._gather(frame, own, motion.local_px, weight, clip, is_tested=True)
+        self._gather(frame, own, motion.local_px, weight, clip, is_tested=self._is_mosaic)
         trust = by_hand + own  # one of the two is 0 everywhere
         self._trusted += trust * np.float32(weight / 255)
         return np.asarray(trust[:, : -(-frame.shape[1] // 2)])

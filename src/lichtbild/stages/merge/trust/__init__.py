@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lichtbild.core import Domain, DomainError, Frame, memory
 from lichtbild.core.native import call
 from lichtbild.stages.align import TILE_PX, Motion, tile_gain, tile_grid
+from lichtbild.stages.merge.trust.grain import grain_of
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -24,6 +25,7 @@ SAMPLE_LIMIT = 16.0
 # Mismatch of the hand's motion, in units of what is usual, from which something moves for certain: still aliasing at
 # ISO 100 doubts by 1 to 3, and testing its samples costs k100 0.3 to 0.6 dB.
 MOVES = 3.0
+_GRAIN_STEP = 16  # blocks between means that tell how bright a picture is
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +39,14 @@ class Guide:
         same.
     noise
         float32 [th, tw, 6], alpha and beta of R, G, B of the difference of two such means in each tile.
+    grain
+        How many times larger that noise is than what single pixels tell; 1 but for pictures that a camera developed.
     """
 
     mean: F32
     texture: F32
     noise: F32
+    grain: float = 1.0
 
 
 def guide_of(reference: Frame, first: F32, strictness: float) -> Guide:
@@ -53,9 +58,17 @@ def guide_of(reference: Frame, first: F32, strictness: float) -> Guide:
     samples = np.array([1, 2, 1] if reference.domain is Domain.MOSAIC else [4, 4, 4])
     share = BENEFIT * 2 / 9 / samples / strictness * _left_by_a_mean(reference.noise.correlation_px)
     alpha, beta = (np.resize(np.asarray(n), 3) * share for n in (reference.noise.alpha, reference.noise.beta))
+    grain = 1.0
+    measured = grain_of(mean) if reference.info.camera.is_rendered else None
+    if measured is not None:
+        light = np.maximum(mean[:, ::_GRAIN_STEP, ::_GRAIN_STEP].mean((1, 2)), 0)
+        told = alpha * light + beta
+        # Two means differ, and noise has the benefit of the doubt, as above.
+        alpha, beta = (2 * BENEFIT / strictness * n for n in measured)
+        grain = max(float(np.median((alpha * light + beta) / np.maximum(told, 1e-15))), 1.0)
     gain = tile_gain(reference, tile_grid(mean.shape[1:]), TILE_PX)
     noise = np.concatenate([alpha * gain, beta * gain**2], axis=-1)
-    return Guide(mean, texture, np.ascontiguousarray(noise, np.float32))
+    return Guide(mean, texture, np.ascontiguousarray(noise, np.float32), grain)
 
 
 def trust_of(guide: Guide, frame: Frame, motion: Motion, shape: tuple[int, ...]) -> U8:
@@ -64,7 +77,7 @@ def trust_of(guide: Guide, frame: Frame, motion: Motion, shape: tuple[int, ...])
     agreement = memory.empty((2, *guide.mean.shape[1:]), np.uint8)
     call(
         "merge_agreement", guide.mean, guide.texture, _means(frame), guide.noise, motion.hand_px, motion.local_px,
-        _tolerated_texture(motion.doubt), int(motion.is_local.any()), agreement,
+        _tolerated_texture(motion.doubt / guide.grain), int(motion.is_local.any()), agreement,
     )  # fmt: skip
     trust = memory.empty((2, *shape), np.uint8)
     call("merge_trust", agreement, trust)
