@@ -7,11 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lichtbild.capture.gyro import turns_by
+from lichtbild.capture import open_picture
+from lichtbild.capture.gyro import AXES_OF_ANDROID, GyroLog, turns_by, with_gyro
 from lichtbild.core import Burst, Cfa, Domain, Exposure, Frame, FrameInfo, FrameSource, NoiseModel
-from lichtbild.pipelines import photo
+from lichtbild.pipelines import intake, photo
 from lichtbild.stages.align import AlignParams, align, pyramid
 from lichtbild.stages.align.turned import told_by_gyro
+from lichtbild.stages.quad_bayer import QuadBayerParams
+from lichtbild.stages.reduce import ReduceParams
 
 WB = (1.0, 1.0, 1.0)
 SHAPE = (384, 448)
@@ -145,3 +148,30 @@ def test_the_pipeline_asks_the_log():
     assert used(with_turns=False) < 0.02
     # The frames share half of what they show.
     assert used(with_turns=True) > 0.3
+
+
+def test_a_phone_in_a_hand(shared_data):
+    """Frames of a real clip and the phone's own log: what turned is what moved, in both directions of the picture."""
+    folder = shared_data("gyro_phone_video")
+    begun, samples = np.loadtxt(folder / "framestamp.txt"), np.loadtxt(folder / "gyro.txt", delimiter=",")
+    told_px, found_px = [], []
+    for first in range(100, 146, 9):
+        pair = [open_picture(folder / f"frames/RE_frame-{k}.jpg") for k in (first, first + 2)]
+        # The clip tells neither: an ordinary phone's.
+        exposure = dataclasses.replace(pair[0].info.exposure, focal_length_35mm=26.0, time_s=0.005)
+        pair = [dataclasses.replace(s, info=dataclasses.replace(s.info, exposure=exposure)) for s in pair]
+        # Names of frames count from one.
+        times = begun[[first - 1, first + 1]]
+        log = GyroLog(folder, samples[:, 3], samples[:, :3] @ AXES_OF_ANDROID.T, times, 0.02)
+        burst = with_gyro(Burst(tuple(pair), "clip", 0), log)
+        plan, _ = intake.plan(burst, QuadBayerParams(), ReduceParams())
+        guide, moved = (pyramid(intake.load(plan, k), plan.white_balance) for k in (0, 1))
+        told = told_by_gyro(*(source.info for source in burst.sources), guide.mosaic_shape)
+        middle = np.array([guide.mosaic_shape]) / 2
+        told_px.append(told.at(middle)[0, :2])
+        found_px.append(align(guide, moved, PARAMS).hand.at(middle)[0, :2])
+    told_px, found_px = np.array(told_px), np.array(found_px)
+    for axis in (0, 1):
+        assert np.corrcoef(told_px[:, axis], found_px[:, axis])[0, 1] > 0.9
+    # What shift, stabiliser and a guessed focal length leave is less than half of the motion.
+    assert np.abs(told_px - found_px).mean() < 0.5 * np.abs(found_px).mean()

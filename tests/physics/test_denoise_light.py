@@ -53,8 +53,9 @@ def test_little_noise_means_little_change():
     np.testing.assert_allclose(out, rgb, atol=1e-5)
 
 
-def test_strength_zero_is_the_picture():
-    frame = frame_of(flat(0.2), np.random.default_rng(20261122))
+@pytest.mark.parametrize("alpha", [ALPHA, 6e-3])
+def test_strength_zero_is_the_picture(alpha):
+    frame = frame_of(flat(0.2), np.random.default_rng(20261122), alpha)
     assert denoise_rgb(frame, WB, DenoiseParams(luminance=0.0, chrominance=0.0)) is frame
     facts = analyse([frame], WB)
     kept = denoise_rgb(frame, WB, DenoiseParams(luminance=0.0, chrominance=1.0)).pixels

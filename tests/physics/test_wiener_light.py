@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 
 from lichtbild.core import Cfa, Domain, DomainError, Frame, FrameInfo, NoiseModel, ShapeError
-from lichtbild.stages.wiener import WienerParams, own_samples_kept
+from lichtbild.stages.wiener import CELL_PX, WienerParams, believed_less, contradiction, own_samples_kept
 
 NOISE = NoiseModel((2e-4,) * 3, (2e-6,) * 3, "simulated")
 SHAPE, N_FRAMES = (192, 256), 10
@@ -108,3 +108,41 @@ def test_what_is_refused():
     smaller = reference.replaced(pixels=reference.pixels[:-2].copy())
     with pytest.raises(ShapeError, match="fit"):
         own_samples_kept(merged, smaller, BALANCE, WienerParams())
+
+
+def test_contradiction_is_where_something_else_is_shown():
+    place = np.s_[64:96, 96:136]
+    reference, merged, _ = exposed(np.full(SHAPE, 0.3), np.random.default_rng(7), N_FRAMES)
+    assert contradiction(merged, reference, BALANCE, WienerParams()).mean() < 2e-3
+    reference.pixels[place] += grey(np.full(SHAPE, 0.15))[place].astype(np.float32)
+    cells = contradiction(merged, reference, BALANCE, WienerParams())
+    assert cells.shape == (SHAPE[0] // CELL_PX, SHAPE[1] // CELL_PX)
+    assert (cells[8:12, 12:17] == 1).all()
+    near = np.zeros(cells.shape, bool)
+    near[6:14, 10:19] = True
+    assert cells[~near].mean() < 2e-3
+
+
+def test_aliasing_is_no_contradiction():
+    """Detail near the highest frequency that the merge shows otherwise than one frame."""
+    light = 0.3 + 0.05 * np.cos(np.pi * 0.96 * np.arange(SHAPE[1])) * np.ones((SHAPE[0], 1))
+    reference, merged, clean = exposed(light, np.random.default_rng(8), N_FRAMES)
+    merged.pixels[:] += (grey(np.full(SHAPE, 0.3)) - clean).astype(np.float32)
+    assert contradiction(merged, reference, BALANCE, WienerParams()).mean() < 5e-3
+
+
+def test_odd_sizes_have_cells_to_their_end():
+    reference, merged, _ = exposed(np.full(SHAPE, 0.3), np.random.default_rng(9), N_FRAMES)
+    odd = [f.replaced(pixels=np.ascontiguousarray(f.pixels[:61, :45]), n_effective=5.0) for f in (merged, reference)]
+    assert contradiction(*odd, BALANCE, WienerParams()).shape == (8, 6)
+
+
+def test_noise_of_a_mixture_is_told():
+    rng = np.random.default_rng(10)
+    frames = rng.standard_normal((N_FRAMES, *SHAPE, 3)).astype(np.float32)
+    info = FrameInfo("m", SHAPE, "linear")
+    merged = Frame(frames.mean(0), Domain.CAMERA_RGB, info, NOISE, np.full(SHAPE, float(N_FRAMES), np.float32))
+    own = Frame(frames[0], Domain.CAMERA_RGB, info, NOISE)
+    for part in (0.0, 0.3, 0.7, 1.0):
+        mixed = believed_less(merged, own, np.full(SHAPE, part, np.float32))
+        assert 1 / mixed.pixels.var() == pytest.approx(float(mixed.n_effective.mean()), rel=0.03)

@@ -9,6 +9,7 @@ from lichtbild.core import native
 from lichtbild.core.corrections import TrimBounds, WarpRectilinear
 from lichtbild.stages.lens import reference, resampling
 from lichtbild.stages.lens.geometry import Chain
+from lichtbild.stages.planes import planes_of
 
 
 def random_grid(rng, shape, reach):
@@ -19,15 +20,9 @@ def random_grid(rng, shape, reach):
     return grid.astype(np.float32)
 
 
-def planes_of(rng, shape):
+def random_planes(rng, shape):
     """Rows of planes of random pixels, flat, as the warps take them."""
-    rgb = rng.uniform(-0.1, 1, (*shape, 3)).astype(np.float32)
-    out = np.full((shape[0], 3, shape[1] + resampling.LANES), np.nan, np.float32)
-    native.call("lens_planes", rgb, out)
-    expected = np.full_like(out, np.nan)
-    reference.lens_planes(rgb, expected)
-    np.testing.assert_array_equal(out, expected)
-    return out.reshape(-1)
+    return planes_of(rng.uniform(-0.1, 1, (*shape, 3)).astype(np.float32), resampling.LANES).reshape(-1)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +33,7 @@ def planes_of(rng, shape):
 @pytest.mark.parametrize("name", ["lens_warp", "lens_warp_shared"])
 def test_lens_warp(source, result, reach, name):
     rng = np.random.default_rng()
-    planes = planes_of(rng, source)
+    planes = random_planes(rng, source)
     grid = random_grid(rng, result, reach)
     out = np.full((result[0], result[1] * 3), np.nan, np.float32)
     native.call(name, planes, source[1], source[0], 0, 0, grid, *resampling.tables(), out)
@@ -66,7 +61,7 @@ def test_lens_warp_single(source, result):
 def test_a_grid_with_nan_reads_nothing_outside(name):
     """A displacement that is no number (a hostile file) gives some pixel of the picture, never another memory."""
     rng = np.random.default_rng()
-    planes = planes_of(rng, (20, 20))
+    planes = random_planes(rng, (20, 20))
     grid = random_grid(rng, (20, 20), 3)
     grid[1:3, :, :, :2] = np.nan
     grid[3, :, :, :2] = np.inf

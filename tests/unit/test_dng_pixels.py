@@ -51,6 +51,9 @@ def test_every_seed_reads_as_it_was_written(tmp_path, name):
         assert np.abs(pixels.astype(int) - expected).mean() < 4
     else:
         np.testing.assert_array_equal(pixels, expected)
+    height = pixels.shape[0]
+    for start, stop in ((0, height), (height // 3, height // 3 + 1), (height - 5, height)):
+        np.testing.assert_array_equal(source.read_rows(start, stop), pixels[start:stop])
 
 
 @pytest.mark.parametrize("name", LIBRAW_READS)

@@ -12,14 +12,16 @@ import pytest
 import scipy.ndimage
 
 from lichtbild import api
-from lichtbild.core import Burst, Cfa, Domain, FrameSource, Levels, NoiseModel
+from lichtbild.core import Burst, Cfa, Domain, Frame, FrameInfo, FrameSource, Levels, NoiseModel
 from lichtbild.core.corrections import Area, MapPolynomial
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
 from lichtbild.core.frame import cfa_plane_index
 from lichtbild.core.mosaic import mosaic_of
-from lichtbild.pipelines import finishing, intake
+from lichtbild.pipelines import disputed, finishing, intake
 from lichtbild.simulate import Sensor, Simulation, VirtualCamera, procedural_scene, virtual_phone
+from lichtbild.stages.demosaic import DemosaicParams
 from lichtbild.stages.quad_bayer import QuadBayerParams
+from lichtbild.stages.wiener import WienerParams
 
 SHAPE = (160, 208)
 
@@ -401,6 +403,27 @@ def test_the_bayer_negative_is_the_cameras_mosaic(scene):
     assert error["kept"] <= 1.005 * error["sampled"]
 
 
+def test_disputed_places_are_the_references():
+    """A merge that shows something else in one place: there the reference's own samples, and one frame, are told."""
+    rng = np.random.default_rng(11)
+    noise = NoiseModel((2e-4,) * 3, (2e-6,) * 3, "simulated")
+    shape = (150, 201)
+    mosaic = (0.2 + rng.standard_normal(shape) * 0.0065).astype(np.float32)
+    mosaic[70:110, 81:120] += 0.2
+    info = FrameInfo("r", shape, "mosaic", cfa=Cfa.from_name("BGGR"))
+    reference = Frame(mosaic, Domain.MOSAIC, info, noise)
+    pixels = np.full((*shape, 3), 0.2, np.float32)
+    merged = Frame(pixels, Domain.CAMERA_RGB, info, noise, np.full(shape, 9.0, np.float32))
+    part = disputed.settle(merged, reference, (1.0, 1.0, 1.0), WienerParams(), DemosaicParams())
+    assert 0.04 < part < 0.15
+    assert merged.pixels[72:108, 83:118].mean() == pytest.approx(0.4, abs=0.01)
+    assert merged.n_effective[75:105, 86:115].mean() == pytest.approx(1, abs=0.3)
+    far = np.ones(shape, bool)
+    far[50:130, 61:140] = False
+    assert np.abs(merged.pixels[far] - 0.2).mean() < 1e-3
+    assert merged.n_effective[far].mean() > 8.5
+
+
 def test_refused_frames_are_told(scene):
     burst = burst_of(scene, 3)
     dark = FrameSource(burst.sources[2].info, lambda: np.full(SHAPE, 64, np.uint16))
@@ -425,3 +448,39 @@ def test_a_mosaic_that_is_no_bayer_is_no_crash(scene):
     blind = tuple(FrameSource(dataclasses.replace(s.info, cfa=None), s.read_pixels) for s in burst.sources)
     with pytest.raises((DomainError, MetadataError, ShapeError)):
         api.develop(dataclasses.replace(burst, sources=blind))
+
+
+def test_the_sharpest_frame_is_the_reference_whoever_reads_it(scene):
+    """Of whole frames and of rows, without decoding the rest."""
+    burst = dataclasses.replace(burst_of(scene, 3), reference=None)
+    blurred = [np.round((s.read() + np.roll(s.read(), 2, 1) + np.roll(s.read(), -2, 1)) / 3) for s in burst.sources]
+    stored = [burst.sources[0].read(), *(np.asarray(b, np.uint16) for b in blurred[1:])]
+    tall = [np.tile(pixels, (-(-400 // pixels.shape[0]), 1)) for pixels in stored]
+    asked: list[int] = []
+
+    def source(k, with_rows):
+        info = dataclasses.replace(burst.sources[k].info, shape=tall[k].shape, default_crop=None)
+
+        def rows(start, stop):
+            asked.append(stop - start)
+            return tall[k][start:stop]
+
+        return FrameSource(info, lambda: tall[k].copy(), read_rows=rows if with_rows else None)
+
+    for with_rows in (False, True):
+        whole = dataclasses.replace(burst, sources=tuple(source(k, with_rows) for k in range(3)))
+        plan, _ = intake.plan(whole, QuadBayerParams())
+        assert plan.reference == 0
+    assert 0 < sum(asked) < 3 * tall[0].shape[0] / 1.5
+
+
+def test_repairing_leaves_what_the_caller_gave(scene):
+    """Linear pixels in memory are the caller's own."""
+    given = burst_of(scene, 1).sources[0]
+    pixels = (given.read().astype(np.float32) - 64) / 959
+    pixels[20, 20] = 5.0
+    info = dataclasses.replace(given.info, levels=None)
+    before = pixels.copy()
+    burst = dataclasses.replace(burst_of(scene, 1), sources=(FrameSource(info, lambda: pixels),))
+    api.develop(burst)
+    np.testing.assert_array_equal(pixels, before)

@@ -27,8 +27,9 @@ _FASTEST_RAD_S = 60.0
 _LONGEST_GAP_S = 0.1
 # Orientations along the readout of a frame.
 _N_ROWS = 9
-# A back camera as phones mount it: rows of the stored picture run along the device's -y, columns along its -x.
-_ANDROID = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
+# A back camera as phones mount it: right in the stored picture is the device's -y, down its -x (held against the frames
+# of a phone's clip in tests/physics).
+AXES_OF_ANDROID = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def read_gyro(path: Path) -> GyroLog:
         time_s, rate, readout_s = _gcsv(path, lines)
     else:
         numbers = _numbers(path, lines, 0, 4)
-        time_s, rate, readout_s = numbers[:, 3] * 1e-9, numbers[:, :3] @ _ANDROID.T, None
+        time_s, rate, readout_s = numbers[:, 3] * 1e-9, numbers[:, :3] @ AXES_OF_ANDROID.T, None
     if len(time_s) < 2 or (np.diff(time_s) <= 0).any():
         raise MetadataError("the times of its samples do not rise", where=path)
     if np.abs(rate).max() > _FASTEST_RAD_S:

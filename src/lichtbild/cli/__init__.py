@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -71,6 +72,8 @@ def build_parser(verbs: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
+    # The only matrices here are small: a second thread of BLAS does nothing but wait. To be said before NumPy comes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = list(sys.argv[1:] if argv is None else argv)
     verbs = [word for word in arguments if word in VERBS][:1]
     parsed = build_parser(verbs).parse_args(arguments)

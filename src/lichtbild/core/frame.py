@@ -271,12 +271,14 @@ class FrameSource:
     """A frame not read yet: what the file told, and the way to its pixels. Reading twice gives the same frame.
 
     `read` gives a Frame with stored numbers where `info.levels` is set. `preview` gives a small sRGB uint8 [h, w, 3]
-    picture made by the camera, or None.
+    picture made by the camera, or None. `read_rows(start, stop)`, where there is one, decodes little more than those
+    rows.
     """
 
     info: FrameInfo
     read_pixels: Callable[[], Array]
     preview: Callable[[], Array | None] = field(default=lambda: None)
+    read_rows: Callable[[int, int], Array] | None = None
 
     def read(self) -> Array:
         """The pixels as stored: [H, W] or [H, W, 3], uint8, uint16 or float32."""

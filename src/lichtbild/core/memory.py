@@ -2,7 +2,8 @@
 
 A burst makes the same half dozen full-size arrays for every frame. Memory fresh from the system is cleared page by page
 at its first touch, which costs as much processor time as the arithmetic on it. So large arrays are cut from a few large
-segments, each from the lowest place where it fits: what is touched in all is little more than what is held at one time.
+segments, each from the smallest hole where it fits: what is touched in all is little more than what is held at one
+time.
 """
 
 from __future__ import annotations
@@ -44,13 +45,17 @@ class _Segment:
         return sum(max(min(stop, self.touched) - start, 0) for start, stop in self.holes)
 
     def take(self, n_bytes: int) -> int | None:
-        """Start of `n_bytes` from the lowest hole that has them, or None."""
-        for k, (start, stop) in enumerate(self.holes):
-            if stop - start >= n_bytes:
-                self.holes[k : k + 1] = [(start + n_bytes, stop)] if stop - start > n_bytes else []
-                self.touched = max(self.touched, start + n_bytes)
-                return start
-        return None
+        """Start of `n_bytes` from the smallest hole that has them, one that was used before if there is one; or
+        None."""
+        fitting = [(stop > self.touched, stop - start, k) for k, (start, stop) in enumerate(self.holes)]
+        fitting = [hole for hole in fitting if hole[1] >= n_bytes]
+        if not fitting:
+            return None
+        k = min(fitting)[2]
+        start, stop = self.holes[k]
+        self.holes[k : k + 1] = [(start + n_bytes, stop)] if stop - start > n_bytes else []
+        self.touched = max(self.touched, start + n_bytes)
+        return start
 
     def give_back(self, start: int, n_bytes: int) -> None:
         joined: list[tuple[int, int]] = []

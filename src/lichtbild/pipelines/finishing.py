@@ -19,6 +19,7 @@ from lichtbild.stages import denoise, develop_display, lens
 from lichtbild.stages.demosaic import DemosaicParams
 from lichtbild.stages.denoise import DenoiseParams, denoise_rgb
 from lichtbild.stages.develop_display import DevelopFacts, DevelopParams, Part
+from lichtbild.stages.planes import contiguous
 
 Floats = npt.NDArray[np.float32]
 White = tuple[float, float, float]
@@ -64,11 +65,13 @@ class Source:
         height = self.frame.shape[0]
         for start in range(0, height, BAND_PX):
             yield self.denoised(start, min(start + BAND_PX, height))
+        self._held = None
 
     def _camera(self, first: int, last: int) -> Frame:
         """Rows as CAMERA_RGB; those that the band before had are not demosaiced again."""
         if self.frame.domain is not Domain.MOSAIC:
-            return self.frame.rows(first, last)
+            band = self.frame.rows(first, last)
+            return band.replaced(pixels=contiguous(band.pixels))
         out = memory.empty((last - first, self.frame.shape[1], 3))
         at, rows = self._held or (first, None)
         known = 0 if rows is None or at > first else min(max(at + rows.shape[0] - first, 0), last - first)

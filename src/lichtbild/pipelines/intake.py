@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from lichtbild.stages.quad_bayer import QuadBayerParams, to_bayer
 from lichtbild.stages.reduce import ReduceParams, is_reducible_as_stored, reduce, size_of, split
 
 MAX_FRAMES = 64
+# Rows that sharpness is judged by: four bands, so that of a compressed file a part is decoded.
+N_BANDS, BAND_ROWS = 4, 48
 # Reduced frames that are kept from the first look, so that their files are read once; those after them are read again.
 MOST_KEPT = 16
 White = tuple[float, float, float]
@@ -113,9 +116,11 @@ def load(plan: Plan, index: int) -> Frame:
     the reference."""
     info, usual = plan.burst.sources[index].info, plan.burst.sources[plan.reference].info
     # Frames of one gain have the reference's noise, whatever each file says.
-    frame = plan.kept.get(index)
-    if frame is None:
+    kept = plan.kept.get(index)
+    if kept is None:
         frame = _linear(plan.burst, index, choose_noise(info).model, plan.form)
+    else:
+        frame = kept.replaced(pixels=kept.pixels.copy())
     if info.exposure.iso == usual.exposure.iso:
         frame = frame.replaced(noise=plan.noise)
     ratio = info.exposure.relative_to(usual.exposure)
@@ -181,35 +186,48 @@ def _reference_of(burst: Burst, form: Form, kept: dict[int, Frame]) -> tuple[int
         if not 0.8 < ratios[k] / usual < 1.25:
             scores.append(-np.inf)
             continue
-        pixels = source.read()
-        if is_reduced and len(kept) < MOST_KEPT:
-            kept[k] = _made_linear(pixels, source.info, choose_noise(source.info).model, form)
+        spans = _spans(source.info.shape[0])
+        if source.read_rows is not None and not is_reduced:
+            bands = [source.read_rows(*span) for span in spans]
+        else:
+            pixels = source.read()
+            if is_reduced and len(kept) < MOST_KEPT:
+                kept[k] = _made_linear(pixels, source.info, choose_noise(source.info).model, form)
+            bands = [pixels[start:stop] for start, stop in spans]
         # Things move least against the middle frame; it is left for a clearly sharper one.
-        scores.append(_sharpness(pixels) * (1 - 0.1 * abs(k - middle) / max(middle, 1)))
+        scores.append(_sharpness(bands) * (1 - 0.1 * abs(k - middle) / max(middle, 1)))
     best = int(np.argmax(scores))
     return best, f"sharpest of {n}, near the middle"
 
 
-def _sharpness(pixels: np.ndarray[Any, Any]) -> float:
+def _spans(height: int) -> list[tuple[int, int]]:
+    """First and last row of the bands that sharpness is judged by."""
+    if height < 2 * N_BANDS * BAND_ROWS:
+        return [(0, height)]
+    starts = [(2 * k + 1) * (height - BAND_ROWS) // (2 * N_BANDS) for k in range(N_BANDS)]
+    return [(start, start + BAND_ROWS) for start in starts]
+
+
+def _sharpness(bands: Sequence[np.ndarray[Any, Any]]) -> float:
     """Energy of differences between neighbours of one colour less that between far apart rows' noise, over the mean.
 
     Bands of rows are enough: blur of the hand is the same all over a frame.
     """
-    plane = pixels if pixels.ndim == 2 else pixels[..., 1]
-    rows = plane[:: max(2, plane.shape[0] // 200)]
     near_sum = second_sum = level_sum = 0.0
-    # A few rows at a time stay in cache.
-    for k in range(0, len(rows), 16):
-        part = rows[k : k + 16].astype(np.float32)
-        near = part[:, 2:] - part[:, :-2]
-        second = near[:, 2:] - near[:, :-2]
-        level_sum += float(part.sum())
-        near_sum += float(np.abs(near, out=near).sum())
-        second_sum += float(np.abs(second, out=second).sum())
+    n_rows, width = sum(len(band) for band in bands), bands[0].shape[1]
+    for band in bands:
+        plane = band if band.ndim == 2 else band[..., 1]
+        # A few rows at a time stay in cache.
+        for k in range(0, len(plane), 16):
+            part = plane[k : k + 16].astype(np.float32)
+            near = part[:, 2:] - part[:, :-2]
+            second = near[:, 2:] - near[:, :-2]
+            level_sum += float(part.sum())
+            near_sum += float(np.abs(near, out=near).sum())
+            second_sum += float(np.abs(second, out=second).sum())
     # The second difference holds more noise and less of a blurred edge: where it falls, blur grew.
-    width = rows.shape[1]
     near_mean, second_mean = near_sum / max(width - 2, 1), second_sum / max(width - 4, 1)
-    tiny = 1e-6 * len(rows)
+    tiny = 1e-6 * n_rows
     return second_mean / (near_mean + tiny) + 0.1 * near_mean / (level_sum / width + tiny)
 
 

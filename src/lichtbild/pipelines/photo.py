@@ -14,7 +14,7 @@ from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
 from lichtbild.core.mosaic import mosaic_of
 from lichtbild.core.params import Params
-from lichtbild.pipelines import best, intake
+from lichtbild.pipelines import best, disputed, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Source, camera_rows, finish
 from lichtbild.stages import develop_display
@@ -165,6 +165,8 @@ def negative(
     del guide
     merged = merger.finish()
     del merger
+    own = partial(_reference_again, plan, defects, params.defects) if is_mosaic else None
+    doubted = disputed.settle(merged, own(), plan.white_balance, params.wiener, params.demosaic) if own else 0.0
     if told:
         told.merged(merged)
     motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}
@@ -173,11 +175,11 @@ def negative(
         "frames_used": round(float(merged.n_effective.mean()), 2),  # type: ignore[union-attr]
         "motion": motions,
         "defects": int(defects.rows.size),
+        "disputed": round(doubted, 4),
         "notes": notes,
     }
     merged = merged.with_info(reasons=(*merged.info.reasons, *notes))
     work.step("merge", "")
-    own = partial(_reference_again, plan, defects, params.defects) if is_mosaic else None
     return Negative(merged, plan.white_balance, report, params, joint, own)
 
 

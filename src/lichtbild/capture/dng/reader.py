@@ -94,10 +94,14 @@ def _open(path: Path) -> FrameSource:
     def read() -> npt.NDArray[Any]:
         return guarded(path, lambda: _pixels(path, size, layout, area))
 
+    def read_rows(start: int, stop: int) -> npt.NDArray[Any]:
+        top, left, _, right = area
+        return guarded(path, lambda: _pixels(path, size, layout, (top + start, left, top + stop, right)))
+
     def read_preview() -> npt.NDArray[Any] | None:
         return guarded(path, lambda: _preview(path, found)) if found else None
 
-    return FrameSource(info, read, read_preview)
+    return FrameSource(info, read, read_preview, read_rows)
 
 
 def _pixels(path: Path, size: int, layout: Layout, area: Area) -> npt.NDArray[Any]:

@@ -143,8 +143,8 @@ def denoise_rgb(
         strength, begin // 16, out,
     )  # fmt: skip
     if is_noisy:
-        noise = known.variance[0] * (asked / squared_strength(DenoiseParams()))[:, None, None]
-        out = again.second_look(rgb, out, roots, variances[0], noise, (begin, end), (start, stop))
+        factor = asked / squared_strength(DenoiseParams())
+        out = again.second_look(rgb, out, roots, variances[0], known.variance[0], factor, (begin, end), (start, stop))
     return wanted.replaced(pixels=out[: stop - start], noise=noise_after(frame.noise, settings))
 
 

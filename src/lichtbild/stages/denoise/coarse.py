@@ -12,6 +12,7 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.frame import GAIN_STEP_PX, Frame, sample_gain_grid
 from lichtbild.stages.denoise import spectrum
 from lichtbild.stages.denoise.levels import Roots, blocks_of, halved, noise_of_cells, one_over_frames, shrunk
+from lichtbild.stages.planes import contiguous
 
 Floats = npt.NDArray[np.float32]
 
@@ -67,7 +68,7 @@ def thumbnail(frame: Frame, roots: Roots) -> Floats:
         native.call("denoise_thumbnail", mosaic, cfa.red_row, cfa.red_column, *how, small)
         return small
     for top in range(0, height, BAND_PX):
-        rgb = np.ascontiguousarray(frame.pixels[top : top + BAND_PX], np.float32)
+        rgb = contiguous(frame.pixels[top : top + BAND_PX])
         half = np.empty((3, -(-rgb.shape[0] // 2), -(-width // 2)), np.float32)
         native.call("denoise_prepare", rgb, *how, half)
         piece = halved(halved(half))

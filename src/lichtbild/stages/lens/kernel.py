@@ -91,23 +91,6 @@ def warp(g, is_shared):
     total.compute_at(g.out, fo).vectorize(f).update().atomic().vectorize(lane.x).vectorize(f)
 
 
-@hl.generator(name="lens_planes")
-class LensPlanes:
-    """camera_rgb float32 [n, W, 3] -> rows of planes float32 [n, 3, W + 8], zeros in the columns beyond."""
-
-    rgb = hl.InputBuffer(hl.Float(32), 3)
-    out = hl.OutputBuffer(hl.Float(32), 3)
-
-    def generate(self):
-        g = self
-        width = g.rgb.dim(1).extent()
-        g.out[x, c, y] = hl.select(x < width, g.rgb[c, hl.min(x, width - 1), y], hl.f32(0))
-        g.rgb.dim(0).set_bounds(0, 3).set_stride(1)
-        g.rgb.dim(1).set_min(0).set_stride(3)
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c)
-        g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf).parallel(y, 16, hl.TailStrategy.GuardWithIf)
-
-
 class Inputs:
     """planes float32 [n * 3 * (W + 8)], n rows of three planes of a picture of W x H px, the first one its row
     `start`; `first`, the row of the result (a multiple of 16) that `out` begins with; grid float32 [ceil(h/16)+3,

@@ -17,6 +17,7 @@ from lichtbild.stages.lens import resampling
 from lichtbild.stages.lens.geometry import N_PLANES, Chain, bilinear, is_warp
 from lichtbild.stages.lens.values import ValueRun
 from lichtbild.stages.linearise.levels import trimmed_crop
+from lichtbild.stages.planes import planes_of
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -79,8 +80,7 @@ class Resampling:
         """Rows [first, last) of the result, from rows of the source of which `frame` holds those from `start` on."""
         pixels = _at_least_six(frame.pixels)
         grid, width = self.nodes(first, last), self.chain.shape[1]
-        planes = memory.empty((pixels.shape[0], 3, pixels.shape[1] + resampling.LANES))
-        native.call("lens_planes", np.ascontiguousarray(pixels), planes)
+        planes = planes_of(pixels, resampling.LANES)
         out = memory.empty((last - first, width * 3))
         native.call(
             "lens_warp_shared" if self.is_shared else "lens_warp",

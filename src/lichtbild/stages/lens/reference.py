@@ -59,11 +59,6 @@ def lens_warp_shared(
     lens_warp(planes, width, height, start, first, alike, across, down, out)
 
 
-def lens_planes(rgb: Floats, out: Floats) -> None:
-    """Rows of [n, W, 3] as rows of planes [n, 3, W + 8], zeros beyond."""
-    out[...] = np.pad(np.moveaxis(rgb, 2, 1), ((0, 0), (0, 0), (0, PAD)))
-
-
 def at_pixels(nodes: npt.NDArray[np.float64], shape: tuple[int, int], is_curved: bool) -> npt.NDArray[np.float64]:
     """Values at pixel centres from nodes every 16 px, the first at -16: linear, or the parabola through four nodes."""
     rows = _along(nodes, shape[0], is_curved)

@@ -76,7 +76,9 @@ class Merger:
         self.params = params
         self._is_mosaic = reference.domain is Domain.MOSAIC
         # Sums of differences are small beside what they correct: half precision is 1/2000 of a difference.
-        self._sums = np.zeros((height, 6 if self._is_mosaic else 4, filled_up(width)), np.float16)
+        # In the room that making the first guess has left: fresh memory costs more than filling.
+        self._sums = memory.empty((height, 6 if self._is_mosaic else 4, filled_up(width)), np.float16)
+        self._sums.fill(0)
         self._trusted = np.ones((-(-height // 2), filled_up(width) // 2), np.float32)
         self.guide = guide_of(reference, self._first, params.strictness)
         # All of the reference that is needed from here on, but not its pixels.

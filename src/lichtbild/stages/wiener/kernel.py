@@ -22,11 +22,10 @@ def mirrored(index, length):
     return hl.clamp(hl.select(index < 0, low, index > last, high, index), 0, last)
 
 
-@hl.generator(name="wiener_own")
 class Own:
-    """reference and merged mosaic float32 [H, W], effective frames of 2 x 2 blocks float32 [H / 2, W / 2], alpha, beta
-    and clip level of balanced values at the four sites of the mosaic in each 32 px tile float32 [th, tw, 12], balance
-    of the sites [4], evidence (how many times the noise a power has to be) -> mosaic float32 [H, W]."""
+    """What both take: reference and merged mosaic float32 [H, W], effective frames of 2 x 2 blocks float32 [H / 2,
+    W / 2], alpha, beta and clip level of balanced values at the four sites of the mosaic in each 32 px tile float32
+    [th, tw, 12], balance of the sites [4], evidence (how many times the noise a power has to be)."""
 
     reference = hl.InputBuffer(hl.Float(32), 2)
     merged = hl.InputBuffer(hl.Float(32), 2)
@@ -34,9 +33,10 @@ class Own:
     noise = hl.InputBuffer(hl.Float(32), 3)
     balance = hl.InputBuffer(hl.Float(32), 1)
     evidence = hl.InputScalar(hl.Float(32))
-    out = hl.OutputBuffer(hl.Float(32), 2)
 
-    def generate(self):
+    def missed(self, highest=BLOCK):
+        """What the merge misses at (x, y) of the `highest` lowest frequencies along each axis, balanced; the variance
+        of one frame there; and how both are computed in tiles `at` a loop."""
         g = self
         width, height = g.merged.dim(0).extent(), g.merged.dim(1).extent()
         window, cosine, turned, near = (hl.Func(n) for n in ("window", "cosine", "turned", "near"))
@@ -58,8 +58,9 @@ class Own:
         balance = g.balance[site]
         own, here = g.reference[column, row] * balance, g.merged[column, row] * balance
         n = g.frames[hl.min(column // 2, g.frames.dim(0).extent() - 1), hl.min(row // 2, g.frames.dim(1).extent() - 1)]
-        variance = (alpha * hl.max(here, 0) + beta) * (1 - 1 / hl.max(n, hl.f32(1))) + hl.f32(1e-10)
-        difference[x, y] = (hl.select(own < clip, own - here, hl.f32(0)), variance)
+        single = alpha * hl.max(here, 0) + beta + hl.f32(1e-10)
+        variance = single * (1 - 1 / hl.max(n, hl.f32(1))) + hl.f32(1e-10)
+        difference[x, y] = (hl.select(own < clip, own - here, hl.f32(0)), variance, single)
 
         def at(u_, v_):
             return difference[STEP * bx + u_ - STEP, STEP * by + v_ - STEP]
@@ -81,7 +82,8 @@ class Own:
         level[p, q, bx, by] = total(near[p, k] * power[k, q, bx, by] for k in range(BLOCK))
         asked = g.evidence * spread[bx, by]
         part = hl.max(1 - asked / hl.max(level[p, q, bx, by], hl.f32(1e-20)), 0)
-        kept[p, q, bx, by] = part * coefficient[p, q, bx, by]
+        is_low = (p < highest) & (q < highest)
+        kept[p, q, bx, by] = hl.select(is_low, part * coefficient[p, q, bx, by], hl.f32(0))
         # The way back.
         lines, again = hl.Func("lines"), hl.Func("again")
         lines[p, v, bx, by] = total(cosine[k, v] * kept[p, k, bx, by] for k in range(BLOCK))
@@ -92,26 +94,67 @@ class Own:
         missed = total(
             back[x % STEP + STEP * (1 - a), y % STEP + STEP * (1 - b), i + a, j + b] for a in (0, 1) for b in (0, 1)
         )
-        g.out[x, y] = g.merged[x, y] + missed / g.balance[2 * (y & 1) + (x & 1)]
-        self.plan(block, lanes, spread, rows, coefficient, power, kept, lines, back, difference)
         for table in (window, cosine, turned, near):
             table.compute_root()
+        for func in (difference, back):
+            func.never_partition_all()
 
-    def plan(self, block, lanes, spread, rows, coefficient, power, kept, lines, back, difference):
-        """Tiles of 256 x 64 px: their blocks fit the second cache. In a block a row of frequencies is a vector."""
+        def plan(out, at):
+            """In a block a row of frequencies is a vector."""
+            difference.compute_at(out, at).vectorize(x, BLOCK)
+            back.compute_at(out, at).bound(u, 0, BLOCK).bound(v, 0, BLOCK).reorder(u, v, bx, by).vectorize(u)
+            for func, inner in ((rows, v), (coefficient, q), (power, q), (kept, q), (lines, v)):
+                func.compute_at(back, bx).bound(p, 0, BLOCK).bound(inner, 0, BLOCK).reorder(p, inner, bx, by)
+                func.vectorize(p)
+            block.compute_at(back, bx).bound(u, 0, BLOCK).bound(v, 0, BLOCK).vectorize(u)
+            lanes.compute_at(back, bx).bound(u, 0, BLOCK).vectorize(u)
+            spread.compute_at(back, bx)
+
+        return missed, difference[x, y][2], plan
+
+
+@hl.generator(name="wiener_own")
+class Kept(Own):
+    """The mosaic float32 [H, W] corrected by what it misses."""
+
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
         g = self
+        missed, _, plan = self.missed()
+        g.out[x, y] = g.merged[x, y] + missed / g.balance[2 * (y & 1) + (x & 1)]
+        # Blocks of tiles of 256 x 64 px fit the second cache.
         for k in (0, 1):
             g.out.output_buffer().dim(k).set_min(0)
         g.out.tile(x, y, xo, yo, xi, yi, 256, 64, GUARD).vectorize(xi, STEP, GUARD).parallel(yo)
-        difference.compute_at(g.out, xo).vectorize(x, BLOCK)
-        back.compute_at(g.out, xo).bound(u, 0, BLOCK).bound(v, 0, BLOCK).reorder(u, v, bx, by).vectorize(u)
-        for func, inner in ((rows, v), (coefficient, q), (power, q), (kept, q), (lines, v)):
-            func.compute_at(back, bx).bound(p, 0, BLOCK).bound(inner, 0, BLOCK).reorder(p, inner, bx, by).vectorize(p)
-        block.compute_at(back, bx).bound(u, 0, BLOCK).bound(v, 0, BLOCK).vectorize(u)
-        lanes.compute_at(back, bx).bound(u, 0, BLOCK).vectorize(u)
-        spread.compute_at(back, bx)
-        for func in (g.out, difference, back):
-            func.never_partition_all()
+        g.out.never_partition_all()
+        plan(g.out, xo)
+
+
+@hl.generator(name="wiener_contradiction")
+class Contradiction(Own):
+    """Of each cell of 8 x 8 px the mean square of what the merge misses below half the highest frequency over the mean
+    noise of one frame, float32 [H / 8, W / 8], whole cells only. Finer differences are aliasing, not something else."""
+
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        missed, variance, plan = self.missed(BLOCK // 2)
+        both, sums = hl.Func("both"), hl.Func("sums")
+        both[x, y] = (missed * missed, variance)
+        cell = hl.RDom([(0, STEP), (0, STEP)], "cell")
+        sums[x, y] = (hl.f32(0), hl.f32(0))
+        here = both[STEP * x + cell.x, STEP * y + cell.y]
+        sums[x, y] = (sums[x, y][0] + here[0], sums[x, y][1] + here[1])
+        g.out[x, y] = sums[x, y][0] / sums[x, y][1]
+        for k in (0, 1):
+            g.out.output_buffer().dim(k).set_min(0)
+        g.out.tile(x, y, xo, yo, xi, yi, 32, 8, GUARD).parallel(yo)
+        g.out.never_partition_all()
+        both.compute_at(g.out, xo).vectorize(x, STEP)
+        sums.compute_at(g.out, xi)
+        plan(g.out, xo)
 
 
 if __name__ == "__main__":

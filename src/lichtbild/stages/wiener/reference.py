@@ -10,8 +10,27 @@ BLOCK, STEP, TILE = 16, 8, 32
 
 
 def wiener_own(reference: F32, merged: F32, frames: F32, noise: F32, balance: F32, evidence: float, out: F32) -> None:
-    """See kernel Own; arguments in its order."""
-    difference, variance = _differences(reference, merged, frames, noise, balance)
+    """See kernel Kept; arguments in its order."""
+    missed, _ = _missed(reference, merged, frames, noise, balance, evidence)
+    height, width = merged.shape
+    out[:] = merged + missed / balance[2 * (np.arange(height)[:, None] & 1) + (np.arange(width) & 1)]
+
+
+def wiener_contradiction(
+    reference: F32, merged: F32, frames: F32, noise: F32, balance: F32, evidence: float, out: F32
+) -> None:
+    """See kernel Contradiction; arguments in its order."""
+    missed, single = _missed(reference, merged, frames, noise, balance, evidence, BLOCK // 2)
+    h, w = out.shape
+    square, of_one = (v[: 8 * h, : 8 * w].reshape(h, 8, w, 8).mean((1, 3)) for v in (missed**2, single))
+    out[:] = square / of_one
+
+
+def _missed(
+    reference: F32, merged: F32, frames: F32, noise: F32, balance: F32, evidence: float, highest: int = BLOCK
+) -> tuple[npt.NDArray[np.float64], F32]:
+    """What the merge misses, balanced, and the variance of one frame."""
+    difference, variance, single = _differences(reference, merged, frames, noise, balance)
     window = np.sin(np.pi / BLOCK * (np.arange(BLOCK) + 0.5))
     window2 = window[:, None] * window
     k = np.arange(BLOCK)
@@ -26,14 +45,15 @@ def wiener_own(reference: F32, merged: F32, frames: F32, noise: F32, balance: F3
             level = sum(power[i : i + BLOCK, j : j + BLOCK] for i in range(3) for j in range(3)) / 9
             asked = evidence * (window2**2 * variance[part]).mean()
             kept = coefficient * np.maximum(1 - asked / np.maximum(level, 1e-20), 0)
+            kept[highest:], kept[:, highest:] = 0, 0
             missed[part] += window2 * (cosine.T @ kept @ cosine)
     height, width = merged.shape
-    site = balance[2 * (np.arange(height)[:, None] & 1) + (np.arange(width) & 1)]
-    out[:] = merged + missed[STEP : STEP + height, STEP : STEP + width] / site
+    inside = np.s_[STEP : STEP + height, STEP : STEP + width]
+    return missed[inside], single[inside]
 
 
-def _differences(reference: F32, merged: F32, frames: F32, noise: F32, balance: F32) -> tuple[F32, F32]:
-    """Balanced differences and their variance, with a border for whole blocks."""
+def _differences(reference: F32, merged: F32, frames: F32, noise: F32, balance: F32) -> tuple[F32, F32, F32]:
+    """Balanced differences, their variance and that of one frame, with a border for whole blocks."""
     height, width = merged.shape
     rows, columns = (_mirrored(np.arange(-STEP, -(-n // STEP) * STEP + STEP), n) for n in (height, width))
     site = 2 * (rows[:, None] & 1) + (columns & 1)
@@ -41,8 +61,10 @@ def _differences(reference: F32, merged: F32, frames: F32, noise: F32, balance: 
     alpha, beta, clip = (np.take_along_axis(of_tile, site[..., None] + 4 * k, 2)[..., 0] for k in range(3))
     own, here = (m[rows[:, None], columns] * balance[site] for m in (reference, merged))
     n = frames[np.minimum(rows // 2, frames.shape[0] - 1)[:, None], np.minimum(columns // 2, frames.shape[1] - 1)]
-    variance = (alpha * np.maximum(here, 0) + beta) * (1 - 1 / np.maximum(n, 1)) + 1e-10
-    return np.where(own < clip, own - here, 0).astype(np.float32), variance.astype(np.float32)
+    single = alpha * np.maximum(here, 0) + beta + 1e-10
+    variance = single * (1 - 1 / np.maximum(n, 1)) + 1e-10
+    found = np.where(own < clip, own - here, 0), variance, single
+    return found[0].astype(np.float32), found[1].astype(np.float32), found[2].astype(np.float32)
 
 
 def _mirrored(index: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:

@@ -37,8 +37,8 @@ def rows_needed(start: int, stop: int, height: int) -> tuple[int, int]:
 
 
 def second_look(
-    rgb: Floats, first: Floats, roots: Roots, cells: Floats, variance: Floats, rows: tuple[int, int],
-    wanted: tuple[int, int],
+    rgb: Floats, first: Floats, roots: Roots, cells: Floats, variance: Floats, strength: Floats,
+    rows: tuple[int, int], wanted: tuple[int, int],
 ) -> Floats:  # fmt: skip
     """Wiener's filter in blocks of 16x16 px every 8: each coefficient times P / (P + noise), P being its square in the
     first look's result.
@@ -56,14 +56,16 @@ def second_look(
     cells
         Noise of the parts in cells of 4x4 px [3, ceil(H/4), ceil(W/4)].
     variance
-        That of a coefficient of 8x8 blocks over that of a pixel [3, 8, 8].
+        That of a coefficient of 8x8 blocks over that of a pixel [3, 8, 8], > 0.
+    strength
+        What noise is multiplied by in each part [3]; 0 keeps the part.
     rows
         `rows_needed` for `wanted`.
     wanted
         Rows of the picture that are returned.
     """
     begin, end = rows
-    noise = np.ascontiguousarray(finer(variance), np.float32)
+    noise = np.ascontiguousarray(finer(variance) * strength[:, None, None], np.float32)
     near = np.ascontiguousarray(cells[:, begin // 4 : -(-end // 4)])
     out = memory.empty((wanted[1] - wanted[0], *rgb.shape[1:]))
     native.call(
