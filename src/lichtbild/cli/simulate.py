@@ -89,9 +89,7 @@ def simulated(
     seen = procedural_scene(shape, seed=seed) if scene is None else from_picture(scene, shape)
     camera = virtual_phone()
     if lens is not None:
-        from lichtbild.optics.lens_file import read_lens
-
-        camera = with_lens(camera, read_lens(lens), shape)
+        camera = with_lens(camera, lens, shape)
     return Simulation(seen, camera, n_frames=n_frames, iso=iso, seed=seed, shape=shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from lichtbild.core.colour_space import (
     xy_to_xyz,
 )
 from lichtbild.optics.field import through_focus_mm
+from lichtbild.optics.lens_file import read_lens
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.sensor.model import Sensor
 from lichtbild.simulate.lens import Lens
@@ -144,11 +146,14 @@ def _tags(exposure: Exposure, lens_name: str) -> Tags:
     return Tags({"ifd0": {306: stamp}, "exif": exif})
 
 
-def with_lens(camera: VirtualCamera, lens: Prescription, shape: tuple[int, int]) -> VirtualCamera:
+def with_lens(camera: VirtualCamera, lens: Prescription | str | Path, shape: tuple[int, int]) -> VirtualCamera:
     """The same camera behind a prescription, with pixels so large that the sensor fills the lens's picture.
 
-    The lens is focused on infinity, on the axis, where it is sharpest. See `traced_lens` for errors and cost.
+    `lens` is a prescription or the file of one. It is focused on infinity, on the axis, where it is sharpest. See
+    `traced_lens` for errors and cost.
     """
+    if not isinstance(lens, Prescription):
+        lens = read_lens(lens)
     focused = lens.focused(through_focus_mm(lens))
     thin = paraxial(focused, focused.wavelengths_nm[len(focused.wavelengths_nm) // 2])
     diagonal = 2 * lens.image_radius_mm
