@@ -273,10 +273,10 @@ def of_sizes(whole: Sequence[Path], folder: Path) -> list[str]:
     return lines
 
 
-def of_peers(file: Path) -> list[str]:
+def of_peers(file: Path, folder: Path) -> list[str]:
     """The raw developers that are installed, one frame each; and what was measured elsewhere."""
     lines = []
-    for name, command in developers(file):
+    for name, command in developers(file, folder):
         try:
             lines.append(row(f"*{name}, one frame*", best([*command], 1), "peer"))
         except RuntimeError as error:
@@ -306,7 +306,7 @@ def report(n_frames: int, n_runs: int) -> list[str]:
         lines.append(f"| of these: align + merge | {merging:.2f} | | | {ALIGN_MERGE_BOUND_S:.1f} CPU s |")
         lines.append(f"| of these: reading, light, hot pixels | {one['reading']:.2f} | | | |")
         lines += preview_rows(files, folder, n_runs)
-        lines += of_peers(files[0])
+        lines += of_peers(files[0], folder)
         lines += ["", "| start | ms | bound |", "|---|--:|---|"]
         for statement in ("import lichtbild", "import lichtbild.core", "import lichtbild.api"):
             bound = "300 ms" if statement == "import lichtbild" else ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -169,10 +168,9 @@ def table(files: list[str]) -> list[str]:
     return lines
 
 
-def developers(file: Path) -> list[tuple[str, list[str]]]:
+def developers(file: Path, folder: Path) -> list[tuple[str, list[str]]]:
     """(name, command) of the raw developers that are installed, to make a JPEG or TIFF of `file` as they do by
-    themselves."""
-    folder = Path(tempfile.mkdtemp())
+    themselves, in `folder`."""
     found = []
     if shutil.which("rawtherapee-cli"):
         found.append(("RawTherapee", ["rawtherapee-cli", "-o", str(folder / "rt.jpg"), "-j95", "-Y", "-c", str(file)]))
