@@ -42,6 +42,8 @@ TIMEOUT_S = 240.0
 # Part of a picture's error by which a burst may lie above its reference alone: the noise of a figure of few pixels.
 TOLERANCE = 0.05
 TILE_PX, SEGMENT_PX = 16, 16
+# What is even this far to both sides: an edge of the scene rings over some pixels, and may lie beside an edge of tiles.
+NEAR_PX = 8
 # Differences over segments have a spread of a tenth of this where there are hundreds of them.
 STEP, FEW_SEGMENTS = 1.6, 200
 OTHER_BAND_PX = 96
@@ -193,12 +195,12 @@ def step_of_tiles(error: np.ndarray, truth: np.ndarray) -> float:
 def _steps(error: np.ndarray, truth: np.ndarray, at: int) -> np.ndarray:
     """Differences between the two columns on either side of columns `at` of tiles, over segments of even ground."""
     height, width = error.shape[0] // SEGMENT_PX * SEGMENT_PX, error.shape[1]
-    columns = np.arange(at or TILE_PX, width - 3, TILE_PX)
+    columns = np.arange(at or TILE_PX, width - NEAR_PX + 1, TILE_PX)
     if not len(columns) or not height:
         return np.zeros(0)
     left, right = (error[:height, columns + k] + error[:height, columns + k + 1] for k in (-2, 0))
-    near = np.stack([truth[:height, columns + k] for k in range(-3, 3)])
-    segments = near.reshape(6, -1, SEGMENT_PX, len(columns), 3)
+    near = np.stack([truth[:height, columns + k] for k in range(-NEAR_PX, NEAR_PX)])
+    segments = near.reshape(2 * NEAR_PX, -1, SEGMENT_PX, len(columns), 3)
     is_even = np.ptp(segments, axis=(0, 2)).max(-1) < 0.03
     means = (right - left).reshape(-1, SEGMENT_PX, len(columns)).mean(1) / 2
     return np.abs(means[is_even & (segments.max((0, 2, 4)) < 0.85)])
