@@ -69,7 +69,7 @@ def corrected(
     """
     height, width = like.shape
     out = first[BORDER_PX : height + BORDER_PX]
-    gain = tile_gain(like, tile_grid((height // 2, width // 2)), TILE_PX).mean(-1)
+    gain = tile_gain(like, tile_grid((-(-height // 2), -(-width // 2))), TILE_PX).mean(-1)
     noise, trust, (red, _, blue) = _noise_of(like.noise), _sample_trust(like.noise, white_balance), white_balance
     halo = 2 * BORDER_PX
     rows: F32 = memory.empty((min(_STRIP_PX, height) + halo, *out.shape[1:]))
