@@ -11,8 +11,9 @@ from lichtbild.pipelines.enlarge import enlarged
 from lichtbild.pipelines.finishing import Floats, Source, White
 from lichtbild.stages.align import Motion
 from lichtbild.stages.merge import Merger, relative_weight
-from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams, Stream
+from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
 from lichtbild.stages.reconstruct import enlarged as without_pixels
+from lichtbild.stages.reconstruct.stream import Stream
 
 MOST_FRAMES = 16
 """Frames that are asked again, 2.25 bytes a sample each; those after them count in the merge only."""

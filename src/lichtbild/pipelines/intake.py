@@ -228,7 +228,7 @@ def _sharpness(bands: Sequence[np.ndarray[Any, Any]]) -> float:
     # The second difference holds more noise and less of a blurred edge: where it falls, blur grew.
     near_mean, second_mean = near_sum / max(width - 2, 1), second_sum / max(width - 4, 1)
     tiny = 1e-6 * n_rows
-    return second_mean / (near_mean + tiny) + 0.1 * near_mean / (level_sum / width + tiny)
+    return float(second_mean / (near_mean + tiny) + 0.1 * near_mean / (level_sum / width + tiny))
 
 
 def _white_of(frame: Frame) -> White:
