@@ -17,6 +17,7 @@ from lichtbild.core.corrections import Area, MapPolynomial
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
 from lichtbild.core.frame import cfa_plane_index
 from lichtbild.core.mosaic import mosaic_of
+from lichtbild.lab.against_truth import colour_difference
 from lichtbild.pipelines import disputed, finishing, intake
 from lichtbild.simulate import Sensor, Simulation, VirtualCamera, procedural_scene, virtual_phone
 from lichtbild.stages.demosaic import DemosaicParams
@@ -311,9 +312,7 @@ def encoded(light):
 
 
 def mean_de00(light, pixels):
-    from skimage.color import deltaE_ciede2000, rgb2lab
-
-    return float(deltaE_ciede2000(rgb2lab(np.clip(encoded(light), 0, 1)), rgb2lab(pixels / 255.0)).mean())
+    return float(colour_difference(np.clip(light, 0, 1), rgb_of_srgb(pixels / 255.0)).mean())
 
 
 @pytest.mark.parametrize("quad", [1, 2])
