@@ -17,7 +17,7 @@ from lichtbild.core.corrections import Area, MapPolynomial
 from lichtbild.core.errors import DomainError, MetadataError, RecipeError, ShapeError
 from lichtbild.core.frame import cfa_plane_index
 from lichtbild.core.mosaic import mosaic_of
-from lichtbild.lab.against_truth import colour_difference
+from lichtbild.lab.against_truth import Region, colour_difference
 from lichtbild.pipelines import disputed, finishing, intake
 from lichtbild.simulate import Sensor, Simulation, VirtualCamera, procedural_scene, virtual_phone
 from lichtbild.stages.demosaic import DemosaicParams
@@ -312,7 +312,7 @@ def encoded(light):
 
 
 def mean_de00(light, pixels):
-    return float(colour_difference(np.clip(light, 0, 1), rgb_of_srgb(pixels / 255.0)).mean())
+    return float(colour_difference(np.clip(light, 0, 1), rgb_of_srgb(pixels / 255.0), Region(border_px=0)).mean())
 
 
 @pytest.mark.parametrize("quad", [1, 2])
