@@ -25,7 +25,7 @@ from lichtbild.core.explain import KINDS, Explained
 from lichtbild.output.explain import legended
 from lichtbild.simulate import Simulation, procedural_scene
 from lichtbild.simulate.lens import Lens
-from lichtbild.simulate.phone import virtual_phone
+from lichtbild.simulate.phone import virtual_phone, with_lens
 
 HERE = Path(__file__).resolve().parent
 Picture = npt.NDArray[np.uint8]
@@ -152,9 +152,28 @@ def single_night() -> None:
     save("night", steps(bare, one, ten, where))
 
 
+def through_glass() -> None:
+    """What a traced lens does to points, and to a picture in its middle and at its edge."""
+    shape = (756, 1008)
+    camera = with_lens(virtual_phone(), HERE.parents[1] / "tests" / "golden" / "lenses" / "triplet.json", shape)
+    field = camera.lens.field
+    corner_mm = field.radii_mm[-1]
+    shares = (0.0, 0.35, 0.7, 1.0)
+    patterns = field.at(np.zeros(len(shares)), corner_mm * np.array(shares))
+    middle = patterns.shape[-1] // 2
+    cut = slice(middle - 24, middle + 25)
+    points = [np.moveaxis(np.sqrt(p[:, cut, cut] / p[:, cut, cut].max()), 0, 2) for p in patterns]
+    tiles = [np.rint(255 * point).astype(np.uint8).repeat(5, 0).repeat(5, 1) for point in points]
+    save("glass_points", beside(*((f"{100 * s:.0f} % of the way", t) for s, t in zip(shares, tiles, strict=True))))
+    seen = Simulation(procedural_scene(shape), camera, iso=100, seed=2, n_frames=4, shape=shape).burst()
+    picture = lb.develop(on_frame_0(seen)).pixels
+    places = {"middle": (300, 380), "edge": (330, 760)}
+    save("glass_picture", beside(*((name, crop(picture, *place, 190, 240, 2)) for name, place in places.items())))
+
+
 PAGES: dict[str, Callable[[], None]] = {
     "burst": burst_against_single, "moving": moving_objects, "explain": explained, "corrections": corrections,
-    "night": single_night,
+    "night": single_night, "glass": through_glass,
 }  # fmt: skip
 
 
