@@ -59,6 +59,27 @@ def backward(coefficients, index):
     return pick([even[m] + odd[m] for m in range(4)] + [even[m] - odd[m] for m in (3, 2, 1, 0)], index)
 
 
+def forward_16(values, index, basis):
+    """Coefficient `index` of sixteen values by the rows of `basis`; sums and differences of pairs, and of pairs of
+    sums, are shared once `index` is unrolled."""
+    sums = [values[m] + values[15 - m] for m in range(8)]
+    odd = total((values[m] - values[15 - m]) * basis[m, index] for m in range(8))
+    twice = total((sums[m] + sums[7 - m]) * basis[m, index] for m in range(4))
+    once = total((sums[m] - sums[7 - m]) * basis[m, index] for m in range(4))
+    return hl.select(index % 4 == 0, twice, hl.select(index % 4 == 2, once, odd))
+
+
+def backward_16(coefficients, index, basis):
+    """Value `index` of sixteen coefficients."""
+    place = hl.clamp(hl.min(index, 15 - index), 0, 7)
+    near = hl.clamp(hl.min(place, 7 - place), 0, 3)
+    twice = total(coefficients[m] * basis[near, m] for m in range(0, 16, 4))
+    once = total(coefficients[m] * basis[near, m] for m in range(2, 16, 4))
+    even = hl.select(place < 4, twice + once, twice - once)
+    odd = total(coefficients[m] * basis[place, m] for m in range(1, 16, 2))
+    return hl.select(index < 8, even + odd, even - odd)
+
+
 def three(power, index):
     """Sum of a value and its two neighbours of eight, mirrored at the ends; pairs are shared."""
     sums = []

@@ -25,6 +25,18 @@ def pick(values, index):
     return chosen
 
 
+def to_root(value, offset, root):
+    """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
+    knee = f32(-0.75) * offset
+    straight = f32(0.5) * root + (value - knee) * (f32(1) / root)
+    return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
+
+
+def from_root(t, offset, root):
+    """Inverse of `to_root`."""
+    return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
+
+
 def gain_at(grid: hl.Func, x: hl.Expr, y: hl.Expr, c: hl.Expr, n_x: hl.Expr, n_y: hl.Expr) -> hl.Expr:
     """Bilinear gain at the centre of pixel (x, y) from a grid with a node every 16 px (see core.frame.Frame.gain)."""
     u = (hl.f32(x) + 0.5) / GAIN_STEP_PX

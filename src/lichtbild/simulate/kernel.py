@@ -66,6 +66,28 @@ def spline_weights(f):
     return [first, even + odd, second, third, even - odd, last]
 
 
+def spline_at(g, plane, x_moved, y_moved):
+    """The spline of `g.coefficients` at a place of the frame: for x and y, a position in px and how far it is moved."""
+
+    def split(position, moved, origin, extent):
+        base = position * g.oversampling + origin
+        whole = hl.floor(base)
+        rest = base - whole + moved * g.oversampling
+        step = hl.floor(rest)
+        index = hl.clamp(hl.i32(whole) + hl.i32(step), 2, extent - 4)
+        return index, spline_weights(rest - step)
+
+    i, wx = split(*x_moved, g.origin_x, g.coefficients.dim(0).extent())
+    j, wy = split(*y_moved, g.origin_y, g.coefficients.dim(1).extent())
+    value = hl.f32(0.0)
+    for n in range(6):
+        line = hl.f32(0.0)
+        for m in range(6):
+            line = line + wx[m] * g.coefficients[i + (m - 2), j + (n - 2), plane]
+        value = value + wy[n] * line
+    return value
+
+
 @hl.generator(name="simulate_sample")
 class SimulateSample:
     """Quintic spline at the place each pixel of a mosaic sees.
@@ -109,23 +131,7 @@ class SimulateSample:
         ax = g.affine[0, 0] * qx + g.affine[1, 0] * qy + g.affine[2, 0]
         ay = g.affine[0, 1] * qx + g.affine[1, 1] * qy + g.affine[2, 1]
 
-        def split(position, moved, origin, extent):
-            base = position * g.oversampling + origin
-            whole = hl.floor(base)
-            rest = base - whole + moved * g.oversampling
-            step = hl.floor(rest)
-            index = hl.clamp(hl.i32(whole) + hl.i32(step), 2, extent - 4)
-            return index, spline_weights(rest - step)
-
-        i, wx = split(px, lx + ax, g.origin_x, g.coefficients.dim(0).extent())
-        j, wy = split(py, ly + ay, g.origin_y, g.coefficients.dim(1).extent())
-        total = hl.f32(0.0)
-        for n in range(6):
-            line = hl.f32(0.0)
-            for m in range(6):
-                line = line + wx[m] * g.coefficients[i + (m - 2), j + (n - 2), plane]
-            total = total + wy[n] * line
-        g.out[x, y] = total
+        g.out[x, y] = spline_at(g, plane, (px, lx + ax), (py, ly + ay))
 
         # 36 gathers a pixel from six rows that neighbours share: all in L1 where rows are walked along.
         g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf).parallel(y, 16, hl.TailStrategy.GuardWithIf)
@@ -137,8 +143,8 @@ class SimulateProject:
 
     coefficients float32 [n, h, w]; lens float32 [n_lens, 8] (terms of r^0, r^2 ...: what is added to a position, over
     its distance), lens_frame float32 [3] as in `simulate_sample`; motion
-    float32 [m, 8]: homography less the identity (its last entry 1) of every 16th row, in px; top: px row of the first
-    sample's row; border: samples before the frame's first column; oversampling, origin_x, origin_y as there.
+    float32 [m, 8]: homography less the identity (its last entry 1) of every 16th row, in px; first_row: of the samples,
+    from the frame's first; border: samples before the frame's first column; oversampling, origin_x, origin_y as there.
     -> float32 [n, R, 4, W4]: sample 4 i + phase of a row stands at [.., phase, i], so that every fourth is a vector.
     """
 
@@ -178,23 +184,7 @@ class SimulateProject:
         ax = (h[0] * qx + h[1] * qy + h[2] - qx * tilt) * inverse
         ay = (h[3] * qx + h[4] * qy + h[5] - qy * tilt) * inverse
 
-        def split(position, moved, origin, extent):
-            base = position * g.oversampling + origin
-            whole = hl.floor(base)
-            rest = base - whole + moved * g.oversampling
-            step = hl.floor(rest)
-            index = hl.clamp(hl.i32(whole) + hl.i32(step), 2, extent - 4)
-            return index, spline_weights(rest - step)
-
-        u, wx = split(px, lx + ax, g.origin_x, g.coefficients.dim(0).extent())
-        v, wy = split(py, ly + ay, g.origin_y, g.coefficients.dim(1).extent())
-        total = hl.f32(0.0)
-        for b in range(6):
-            line = hl.f32(0.0)
-            for a in range(6):
-                line = line + wx[a] * g.coefficients[u + (a - 2), v + (b - 2), n]
-            total = total + wy[b] * line
-        g.out[i, phase, row, n] = total
+        g.out[i, phase, row, n] = spline_at(g, n, (px, lx + ax), (py, ly + ay))
 
         g.out.bound(phase, 0, 4).vectorize(i, 16, hl.TailStrategy.GuardWithIf)
         g.out.reorder(i, phase, n, row).parallel(row, 8, hl.TailStrategy.GuardWithIf)

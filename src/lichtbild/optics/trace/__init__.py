@@ -13,8 +13,7 @@ from lichtbild.optics.prescription import Prescription, Surface
 
 Float64 = npt.NDArray[np.float64]
 
-MISSED, REFLECTED, VIGNETTED = 1, 2, 3
-# From lens to lens the numbers of a surface as the kernel reads them.
+# Numbers of a surface, and of a ray, as the kernel reads them.
 _N_NUMBERS, _N_STATE = 37, 8
 
 

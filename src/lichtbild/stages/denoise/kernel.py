@@ -6,7 +6,7 @@ lie side by side in memory and every step of the transform is plain arithmetic o
 
 import halide as hl
 from halide_blocks import Shrinkage
-from halide_common import f32, gain_at, pick, total
+from halide_common import f32, from_root, gain_at, pick, to_root, total
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 u, j, b, r, k = hl.Var("u"), hl.Var("j"), hl.Var("b"), hl.Var("r"), hl.Var("k")
@@ -18,23 +18,11 @@ def picture_bounds(rgb):
     return [(hl.Expr(0), rgb.dim(n).extent()) for n in (1, 2)]
 
 
-def to_root(value, offset, root):
-    """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
-    knee = f32(-0.75) * offset
-    straight = f32(0.5) * root + (value - knee) * (f32(1) / root)
-    return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
-
-
 def is_rgb(buffer):
     """Tells the compiler that a picture is [H, W, 3] without gaps: whole vectors are read and written then."""
     for n, stride in enumerate((1, 3)):
         buffer.dim(n).set_stride(stride)
     buffer.dim(0).set_bounds(0, 3)
-
-
-def from_root(t, offset, root):
-    """Inverse of `to_root`."""
-    return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
 
 
 def mixed(matrix, values, row):

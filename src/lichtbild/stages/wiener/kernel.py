@@ -3,16 +3,12 @@
 import math
 
 import halide as hl
+from halide_common import total
 
 x, y, u, v, p, q, bx, by = (hl.Var(n) for n in ("x", "y", "u", "v", "p", "q", "bx", "by"))
 xo, yo, xi, yi = (hl.Var(n) for n in ("xo", "yo", "xi", "yi"))
 BLOCK, STEP, TILE = 16, 8, 32
 GUARD = hl.TailStrategy.GuardWithIf
-
-
-def total(terms):
-    terms = list(terms)
-    return sum(terms[1:], terms[0])
 
 
 def mirrored(index, length):

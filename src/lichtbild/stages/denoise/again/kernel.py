@@ -6,7 +6,8 @@ in memory and every step of the transform is plain arithmetic on whole vectors.
 """
 
 import halide as hl
-from halide_common import f32, total
+from halide_blocks import backward_16, forward_16
+from halide_common import f32, from_root, to_root, total
 
 x, y, c, k = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("k")
 u, j, n, b = hl.Var("u"), hl.Var("j"), hl.Var("n"), hl.Var("b")
@@ -18,39 +19,6 @@ INWARDS = hl.TailStrategy.ShiftInwards
 TINY = 1e-20
 SIDE, STEP = 16, 8
 TILE_WIDTH, TILE_HEIGHT = 240, 64
-
-
-def to_root(value, offset, root):
-    """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
-    knee = f32(-0.75) * offset
-    straight = f32(0.5) * root + (value - knee) * (f32(1) / root)
-    return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
-
-
-def from_root(t, offset, root):
-    """Inverse of `to_root`."""
-    return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
-
-
-def forward(values, index, basis):
-    """Coefficient `index` of sixteen values; sums and differences of pairs, and of pairs of sums, are shared once
-    `index` is unrolled."""
-    sums = [values[m] + values[SIDE - 1 - m] for m in range(8)]
-    odd = total((values[m] - values[SIDE - 1 - m]) * basis[m, index] for m in range(8))
-    twice = total((sums[m] + sums[7 - m]) * basis[m, index] for m in range(4))
-    once = total((sums[m] - sums[7 - m]) * basis[m, index] for m in range(4))
-    return hl.select(index % 4 == 0, twice, hl.select(index % 4 == 2, once, odd))
-
-
-def backward(coefficients, index, basis):
-    """Value `index` of sixteen coefficients."""
-    place = hl.clamp(hl.min(index, SIDE - 1 - index), 0, 7)
-    near = hl.clamp(hl.min(place, 7 - place), 0, 3)
-    twice = total(coefficients[m] * basis[near, m] for m in range(0, SIDE, 4))
-    once = total(coefficients[m] * basis[near, m] for m in range(2, SIDE, 4))
-    even = hl.select(place < 4, twice + once, twice - once)
-    odd = total(coefficients[m] * basis[place, m] for m in range(1, SIDE, 2))
-    return hl.select(index < 8, even + odd, even - odd)
 
 
 @hl.generator(name="denoise_again")
@@ -95,9 +63,9 @@ class DenoiseAgain:
             roots[x, y, c] = to_root(light[c, x, y] * g.balance[c], g.offset, root)
             q[x, y, c] = total(roots[x, y, m] * g.into[m, c] for m in range(3))
             dealt_in[u, j, y, c] = q[STEP * u + j, y, c]
-            columns[u, j, k, b, c] = forward([dealt_in[u, j, STEP * b + m, c] for m in range(SIDE)], k, basis)
+            columns[u, j, k, b, c] = forward_16([dealt_in[u, j, STEP * b + m, c] for m in range(SIDE)], k, basis)
             row = [columns[u + m // STEP, m % STEP, k, b, c] for m in range(SIDE)]
-            block[u, n, k, b, c] = forward(row, n, basis)
+            block[u, n, k, b, c] = forward_16(row, n, basis)
             chains.append((roots, q, dealt_in, columns, block))
         (_, _, dealt_in, _, block), (_, _, _, _, pilot) = chains
 
@@ -119,11 +87,11 @@ class DenoiseAgain:
 
         lines, joined, rows, dealt = (hl.Func(name) for name in ("lines", "joined", "rows", "dealt"))
         place = hl.min(n, SIDE - 1)
-        turned = backward([kept[u, m, k, b, c] for m in range(SIDE)], place, basis)
+        turned = backward_16([kept[u, m, k, b, c] for m in range(SIDE)], place, basis)
         # Place 16 of a block's lines carries how far it is trusted.
         lines[u, n, k, b, c] = trust[u, b, c] * hl.select(n == SIDE, f32(1), turned * basis[place, SIDE])
         joined[u, j, k, b, c] = lines[u, j, k, b, c] + lines[u - 1, j + STEP, k, b, c]
-        turned = backward([joined[u, j, m, b, c] for m in range(SIDE)], place, basis) * basis[place, SIDE]
+        turned = backward_16([joined[u, j, m, b, c] for m in range(SIDE)], place, basis) * basis[place, SIDE]
         along = lines[u, SIDE, 0, b, c] * basis[j, SIDE] + lines[u - 1, SIDE, 0, b, c] * basis[j + STEP, SIDE]
         rows[u, j, n, b, c] = hl.select(n == SIDE, along, turned)
         line, band = y % STEP, y // STEP

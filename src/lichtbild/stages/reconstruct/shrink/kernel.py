@@ -6,7 +6,8 @@ in memory and every step of the transform is plain arithmetic on whole vectors.
 """
 
 import halide as hl
-from halide_common import f32, gain_at, pick, total
+from halide_blocks import backward_16, forward_16
+from halide_common import f32, from_root, gain_at, pick, to_root, total
 
 x, y, c, k = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("k")
 u, j, n, b = hl.Var("u"), hl.Var("j"), hl.Var("n"), hl.Var("b")
@@ -23,18 +24,6 @@ TILE_WIDTH, TILE_HEIGHT = 240, 64
 # Squared multiple of the noise from which on what was not known before is believed; noise counts as this part of the
 # spectrum's greatest at least, for blocks leak.
 CERTAIN, LEAK = 25.0, 0.06
-
-
-def to_root(value, offset, root):
-    """Square root of value + offset, continued with its tangent below half the root of the offset, `root`."""
-    knee = f32(-0.75) * offset
-    straight = f32(0.5) * root + (value - knee) / root
-    return hl.select(value > knee, hl.sqrt(hl.max(value, knee) + offset), straight)
-
-
-def from_root(t, offset, root):
-    """Inverse of `to_root`."""
-    return hl.select(t > f32(0.5) * root, t * t, (t - f32(0.25) * root) * root) - offset
 
 
 def parts_of(t):
@@ -85,27 +74,6 @@ class Noise:
         cell.compute_at(g.out, x).vectorize(x, LANES)
 
 
-def forward(values, index, basis):
-    """Coefficient `index` of sixteen values; sums and differences of pairs, and of pairs of sums, are shared once
-    `index` is unrolled."""
-    sums = [values[m] + values[SIDE - 1 - m] for m in range(8)]
-    odd = total((values[m] - values[SIDE - 1 - m]) * basis[m, index] for m in range(8))
-    twice = total((sums[m] + sums[7 - m]) * basis[m, index] for m in range(4))
-    once = total((sums[m] - sums[7 - m]) * basis[m, index] for m in range(4))
-    return hl.select(index % 4 == 0, twice, hl.select(index % 4 == 2, once, odd))
-
-
-def backward(coefficients, index, basis):
-    """Value `index` of sixteen coefficients."""
-    place = hl.clamp(hl.min(index, SIDE - 1 - index), 0, 7)
-    near = hl.clamp(hl.min(place, 7 - place), 0, 3)
-    twice = total(coefficients[m] * basis[near, m] for m in range(0, SIDE, 4))
-    once = total(coefficients[m] * basis[near, m] for m in range(2, SIDE, 4))
-    even = hl.select(place < 4, twice + once, twice - once)
-    odd = total(coefficients[m] * basis[place, m] for m in range(1, SIDE, 2))
-    return hl.select(index < 8, even + odd, even - odd)
-
-
 @hl.generator(name="reconstruct_shrink")
 class Shrink:
     """moved picture and pilot float32 [n, 3, m], white balance [3], offset of the root, variance of the parts' noise in
@@ -136,9 +104,9 @@ class Shrink:
             q, dealt_in, columns, block = (hl.Func(f"{what}_{name}") for what in ("q", "in", "columns", "block"))
             q[x, y, c] = pick(parts_of([to_root(light[x, m, y], g.offset, root) for m in range(3)]), c)
             dealt_in[u, j, y, c] = q[STEP * u + j, y, c]
-            columns[u, j, k, b, c] = forward([dealt_in[u, j, STEP * b + m, c] for m in range(SIDE)], k, basis)
+            columns[u, j, k, b, c] = forward_16([dealt_in[u, j, STEP * b + m, c] for m in range(SIDE)], k, basis)
             row = [columns[u + m // STEP, m % STEP, k, b, c] for m in range(SIDE)]
-            block[u, n, k, b, c] = forward(row, n, basis)
+            block[u, n, k, b, c] = forward_16(row, n, basis)
             chains.append((q, dealt_in, columns, block))
         (_, dealt_in, _, block), (_, _, _, pilot) = chains
 
@@ -164,12 +132,12 @@ class Shrink:
         trust[u, b, c] = f32(1) / (squares[u, b, c] * noise[u, b, c] + f32(TINY))
 
         lines, joined, rows, dealt = (hl.Func(name) for name in ("lines", "joined", "rows", "dealt"))
-        back = backward([gain[u, m, k, b, c] * asked[u, m, k, b, c] for m in range(SIDE)], n, basis)
+        back = backward_16([gain[u, m, k, b, c] * asked[u, m, k, b, c] for m in range(SIDE)], n, basis)
         lines[u, n, k, b, c] = trust[u, b, c] * back * basis[n, SIDE]
         joined[u, j, k, b, c] = lines[u, j, k, b, c] + lines[u - 1, j + STEP, k, b, c]
         # Line 16 of a block carries how far it is trusted.
         place = hl.min(n, SIDE - 1)
-        back = backward([joined[u, j, m, b, c] for m in range(SIDE)], place, basis) * basis[place, SIDE]
+        back = backward_16([joined[u, j, m, b, c] for m in range(SIDE)], place, basis) * basis[place, SIDE]
         along = trust[u, b, c] * basis[j, SIDE] + trust[u - 1, b, c] * basis[j + STEP, SIDE]
         rows[u, j, n, b, c] = hl.select(n == SIDE, along, back)
         line, band = y % STEP, y // STEP
