@@ -48,7 +48,7 @@ def test_strips_equal_blocks(shape, maps):
         for i in range(n_y):
             for j in range(n_x):
                 mean = wide[48 * i : 48 * i + 64, 48 * j : 48 * j + 64].mean()
-                y, x = min(48 * i + 16, shape[0] - 1), min(48 * j + 16, shape[1] - 1)
+                y = min(48 * i + 16, shape[0] - 1)
                 g, n = 1.0, 4.0
                 if maps:
                     g = frame.gain[y // 16, min((48 * j + 16) // 16, frame.gain.shape[1] - 1), colour]

@@ -78,7 +78,7 @@ class TransferField:
             aperture = np.sinc(fy) * np.sinc(fx) / (np.sinc(fy * own) * np.sinc(fx * own))
             out[:, :, k] = values * aperture
         radii = np.asarray(field.radii_mm / field.radii_mm[-1], np.float64)
-        return cls(radii, frequencies, out / out[..., :1])
+        return cls(radii, frequencies, np.asarray(out / out[..., :1], np.complex128))
 
     @classmethod
     def from_edges(cls, radii: Float64, frequencies_px: Float64, radial: Complex, tangential: Complex) -> TransferField:

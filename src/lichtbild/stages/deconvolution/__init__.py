@@ -1,7 +1,7 @@
 """The lens's blur undone, as far as the light that was gathered allows.
 
-Every place of the picture is divided by what the lens left of each frequency there, and only those frequencies that stand
-out of the noise are.
+Every place of the picture is divided by what the lens left of each frequency there, as far as a frequency stands out
+of the noise.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def plan(
     half = 0.5 * float(np.hypot(*shape))
     y, x = np.meshgrid((middle_y - shape[0] / 2) / half, (middle_x - shape[1] / 2) / half, indexing="ij")
     far = np.maximum(np.hypot(y, x), 1.0)
-    f_y, f_x = np.fft.fftfreq(BLOCK_PX) * scale, np.fft.rfftfreq(BLOCK_PX) * scale
+    f_y, f_x = (np.asarray(f(BLOCK_PX) * scale, np.float64) for f in (np.fft.fftfreq, np.fft.rfftfreq))
     lens = field.at((y / far).ravel(), (x / far).ravel(), f_y, f_x)
     size = np.maximum(np.abs(lens), 1e-3)
     left = np.exp(-2 * (np.pi * settings.finest_px) ** 2 * (f_y[:, None] ** 2 + f_x[None, :] ** 2))

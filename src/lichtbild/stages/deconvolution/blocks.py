@@ -80,7 +80,7 @@ def _raised(strip: Floats, inverse: Complex, noise: Noise, middle: int, n_rows: 
     mean = blocks.mean((1, 2), dtype=np.float32)
     light = blocks - mean[:, None, None]
     light *= WINDOW
-    spectrum = np.fft.rfft2(light)
+    spectrum = np.asarray(np.fft.rfft2(light), np.complex64)
     power = smoothed(spectrum.real**2 + spectrum.imag**2)
     floor = noise.of_blocks(mean, middle, n_rows) * np.float32(NOISE_POWER)
     # Wiener: what stands out of the noise is raised, the rest stays as it was.
@@ -92,7 +92,7 @@ def _raised(strip: Floats, inverse: Complex, noise: Noise, middle: int, n_rows: 
     inverse *= power
     inverse += 1
     spectrum *= inverse
-    light = np.fft.irfft2(spectrum, (BLOCK_PX, BLOCK_PX))
+    light = np.asarray(np.fft.irfft2(spectrum, (BLOCK_PX, BLOCK_PX)), np.float32)
     light *= WINDOW
     light += mean[:, None, None] * WINDOW_SQUARED
     return light

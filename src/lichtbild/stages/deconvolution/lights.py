@@ -30,8 +30,8 @@ def near_clipped(frame: Frame, rows: tuple[int, int]) -> Floats | None:
     near = cells.reshape(n_y, CELL_PX, n_x, CELL_PX).any((1, 3))
     for axis in (0, 1):
         wide = np.pad(near, [(REACH_CELLS, REACH_CELLS) if a == axis else (0, 0) for a in (0, 1)])
-        near = np.lib.stride_tricks.sliding_window_view(wide, 2 * REACH_CELLS + 1, axis).any(-1)
-    return _at_pixels(near.astype(np.float32), rows, width)
+        near = np.asarray(np.lib.stride_tricks.sliding_window_view(wide, 2 * REACH_CELLS + 1, axis).any(-1))
+    return _at_pixels(np.asarray(near, np.float32), rows, width)
 
 
 def _at_pixels(cells: Floats, rows: tuple[int, int], width: int) -> Floats:

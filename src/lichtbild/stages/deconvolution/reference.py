@@ -36,8 +36,8 @@ def deconvolve_plane(plane: Float64, inverse: npt.NDArray[np.complex128], varian
             mean = wide[place].mean()
             spectrum = np.fft.fft2((wide[place] - mean) * window)
             power = np.abs(spectrum) ** 2
-            power = sum(w * np.roll(power, s, 0) for s, w in ((-1, 0.25), (0, 0.5), (1, 0.25)))
-            power = sum(w * np.roll(power, s, 1) for s, w in ((-1, 0.25), (0, 0.5), (1, 0.25)))
+            for axis in (0, 1):
+                power = 0.5 * power + 0.25 * (np.roll(power, -1, axis) + np.roll(power, 1, axis))
             trust = np.maximum(1 - variance[i, j] * (window**2).sum() / np.maximum(power, 1e-30), 0)
             raised = spectrum[:, :33] * (1 + (inverse[i, j] - 1) * trust[:, :33])
             out[place] += np.fft.irfft2(raised, (BLOCK, BLOCK)) * window + mean * window**2
