@@ -96,6 +96,25 @@ class TransferField:
         value = np.exp(share * size[0] + (1 - share) * size[1] + 1j * phase)
         return cls(np.asarray(radii, np.float64), np.asarray(frequencies_px, np.float64), value / value[..., :1])
 
+    def thinned(self) -> TransferField:
+        """Every second frequency and direction: enough for a file, see `refined`."""
+        return TransferField(self.radii, self.frequencies_px[::2], np.ascontiguousarray(self.transfer[:, :, ::2, ::2]))
+
+    def refined(self) -> TransferField:
+        """Frequencies and directions halved by cubics, where straight lines between them would be too coarse."""
+        if min(self.transfer.shape[2:]) < 4 or not np.allclose(np.diff(self.frequencies_px, 2), 0, atol=1e-6):
+            return self
+        # Of frequencies of the other sign the conjugate is left; beyond the highest a parabola goes on.
+        v = self.transfer
+        values = _halved(v, np.conj(v[..., 1]), 3 * (v[..., -1] - v[..., -2]) + v[..., -3])
+        # The picture is its own mirror image in the plane of centre and place, and across it the sign turns.
+        v = np.swapaxes(values, 2, 3)
+        values = np.swapaxes(_halved(v, v[..., 1], np.conj(v[..., -2])), 2, 3)
+        n = 2 * self.frequencies_px.size - 1
+        size = np.maximum(np.abs(values), 1e-12)
+        values *= np.minimum(size, 1) / size
+        return TransferField(self.radii, np.linspace(0, self.frequencies_px[-1], n), np.ascontiguousarray(values))
+
     @property
     def n_colours(self) -> int:
         return int(self.transfer.shape[1])
@@ -136,6 +155,16 @@ class TransferField:
             )
             out[p] = np.where(along >= 0, value, np.conj(value))
         return out
+
+
+def _halved(values: Complex, before: Complex, after: Complex) -> Complex:
+    """[.., n] with values between neighbours, [.., 2 n - 1], by cubics through four; `before` and `after` [..] stand
+    beyond the ends."""
+    v = np.concatenate([before[..., None], values, after[..., None]], -1)
+    out = np.empty((*v.shape[:-1], 2 * values.shape[-1] - 1), np.complex128)
+    out[..., ::2] = values
+    out[..., 1::2] = (9 * (v[..., 1:-2] + v[..., 2:-1]) - v[..., :-3] - v[..., 3:]) / 16
+    return out
 
 
 def _split(values: Float64, axis: Float64) -> tuple[npt.NDArray[np.intp], Float64]:
