@@ -9,7 +9,8 @@ import halide as hl
 
 x, y, c, t, i, j = (hl.Var(n) for n in ("x", "y", "c", "t", "i", "j"))  # i: column in the tile t of a row
 LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
-GAMUT_LIGHTNESS, GAMUT_HUES, SOFT_FROM = 65, 257, 0.75
+GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
+HUES, LIGHTNESSES, GRAIN_PX, DITHER_PX = 256, 64, 512, 64
 NOISE_GATE, OVERSHOOT = 4.0, 0.15
 GAMUT_TOP = 0.5
 AGREEMENT, MOST, FADE_FROM = 10.0, 1.5, 0.6
@@ -124,11 +125,16 @@ def floats(bits):
     return hl.reinterpret(hl.Float(32), hl.cast(hl.UInt(32), bits))
 
 
+def hue_place(a, b):
+    """`reference.hue_place`, as 0..4."""
+    q = b / hl.max(hl.abs(a) + hl.abs(b), f(1e-9))
+    return hl.select(a >= 0, q, 2 - q) + 1
+
+
 def gamut_limit(gamut, lightness, a, b):
     """`reference.gamut_limit`; the four corners of a cell are one entry of the table, 16 bits each."""
-    q = b / hl.max(hl.abs(a) + hl.abs(b), f(1e-9))
     row = hl.clamp(lightness, f(0), f(1)) * (GAMUT_LIGHTNESS - 1)
-    column = (hl.select(a >= 0, q, 2 - q) + 1) * f((GAMUT_HUES - 1) / 4)
+    column = hue_place(a, b) * f((GAMUT_HUES - 1) / 4)
     r, s = hl.clamp(hl.i32(row), 0, GAMUT_LIGHTNESS - 2), hl.clamp(hl.i32(column), 0, GAMUT_HUES - 2)
     fr, fs = row - f(r), column - f(s)
     cell = gamut[s, r]
@@ -137,6 +143,32 @@ def gamut_limit(gamut, lightness, a, b):
     top = corner[0] + fs * (corner[1] - corner[0])
     bottom = corner[2] + fs * (corner[3] - corner[2])
     return (top + fr * (bottom - top)) * f(GAMUT_TOP / 65535)
+
+
+def sampled(keep, table, n, place, rows):
+    """`look.reference.sample` of the rows of a table of n cells."""
+    low = keep(hl.clamp(hl.i32(place), 0, n - 1))
+    share = keep(place - f(low))
+    return [floats(table[low, k]) + share * floats(table[low, k] >> 32) for k in range(rows)]
+
+
+def moved(keep, g, lightness, chroma, unit, place):
+    """`look.reference.moved`: lightness, a, b, response of grain."""
+    turn, factor, lift = sampled(keep, g.by_hue, HUES, place * f(HUES / 4), 3)
+    square = chroma * chroma
+    share = keep(square / (square + g.style[0]))
+    window = 4 * lightness * (1 - lightness)
+    lightness = keep(hl.clamp(lightness + window * (share * lift - g.style[1] * chroma), f(0), f(1)))
+    by_lightness, tint_a, tint_b, grain = sampled(keep, g.by_lightness, LIGHTNESSES, lightness * LIGHTNESSES, 4)
+    chroma = keep(chroma * (1 + share * (factor - 1)) * by_lightness)
+    angle = keep(share * turn)
+    z = angle * angle
+    # Turns are below 0.8: the next terms are below 1e-5.
+    sin = keep(angle * (1 - z * (f(1 / 6) - z * f(1 / 120))))
+    cos = keep(1 - z * (f(0.5) - z * (f(1 / 24) - z * f(1 / 720))))
+    a = chroma * (unit[0] * cos - unit[1] * sin) + tint_a
+    b = chroma * (unit[0] * sin + unit[1] * cos) + tint_b
+    return lightness, keep(a), keep(b), grain
 
 
 def within_reach(keep, scene):
@@ -161,32 +193,37 @@ def believable(keep, g, light, y_light):
 
 
 def shown(keep, g, scene):
-    """`reference.to_display`: linear display RGB, 0..1."""
+    """`reference.to_display`: linear display RGB, 0..1, and the response of grain."""
     scene = [keep(hl.select(g.identity != 0, v, w)) for v, w in zip(scene, within_reach(keep, scene), strict=True)]
     curved = [keep(look_up(g.lut, v)) for v in scene]
     cones0 = [keep(cube_root(v)) for v in multiply(g.matrices, 1, scene)]
     cones = [keep(cube_root(v)) for v in multiply(g.matrices, 1, curved)]
-    lab0, lab = multiply(g.matrices, 2, cones0), [keep(v) for v in multiply(g.matrices, 2, cones)]
-    a, b = (keep(hl.select(g.identity != 0, lab[k], lab0[k])) for k in (1, 2))
-    chroma0 = hl.max(hl.sqrt(a * a + b * b), f(1e-5))
-    chroma = keep(hl.sqrt(lab[1] * lab[1] + lab[2] * lab[2]) * g.saturation)
+    lab0, lab = [keep(v) for v in multiply(g.matrices, 2, cones0)], [keep(v) for v in multiply(g.matrices, 2, cones)]
+    a, b = lab0[1:]
+    chroma0 = keep(hl.max(hl.sqrt(a * a + b * b), f(1e-5)))
+    per_chroma0 = keep(1 / chroma0)
+    chroma = keep(hl.min(hl.sqrt(lab[1] * lab[1] + lab[2] * lab[2]), 4 * chroma0) * g.saturation)
+    unit = [keep(a * per_chroma0), keep(b * per_chroma0)]
     lightness = keep(hl.clamp(lab[0], f(0), f(1)))
+    lightness, a, b, grain = moved(keep, g, lightness, chroma, unit, keep(hue_place(a, b)))
+    chroma = keep(hl.max(hl.sqrt(a * a + b * b), f(1e-6)))
     limit = keep(hl.max(gamut_limit(g.gamut, lightness, a, b), f(1e-6)))
-    z = keep(hl.max(chroma / limit - f(SOFT_FROM), f(0)) * f(1 / (1 - SOFT_FROM)))
-    eased = hl.min(chroma, f(SOFT_FROM) * limit) + limit * f(1 - SOFT_FROM) * z / hl.sqrt(1 + z * z)
-    scale = keep(hl.min(eased / chroma0, f(4)))
+    soft = g.style[2]
+    z = keep(hl.max(chroma / limit - soft, f(0)) * (1 / (1 - soft)))
+    eased = hl.min(chroma, soft * limit) + limit * (1 - soft) * z / hl.sqrt(1 + z * z)
+    scale = keep(eased / chroma)
     lms = [keep(v * v * v) for v in multiply(g.matrices, 3, [lightness, a * scale, b * scale])]
-    return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)]
+    return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)], grain
 
 
-def encoded(v, bits):
-    """The sRGB curve, as code values where `bits` is 8 or 16."""
+def encoded(v, bits, threshold):
+    """The sRGB curve, as code values where `bits` is 8 or 16; the former dithered."""
     if bits == 32:
         return v
     power = hl.fast_pow(hl.max(v, f(0.0031308)), f(1 / 2.4))
     signal = hl.select(v <= f(0.0031308), f(12.92) * v, f(1.055) * power - f(0.055))
     top, kind = (255, hl.UInt(8)) if bits == 8 else (65535, hl.UInt(16))
-    return hl.cast(kind, hl.clamp(signal * top + f(0.5), f(0), f(top)))
+    return hl.cast(kind, hl.clamp(signal * top + (threshold if bits == 8 else f(0.5)), f(0), f(top)))
 
 
 def sharpening(g, root, noise, per_count):
@@ -223,8 +260,8 @@ def develop(g, bits):
     on_facts = f(column) * g.step_x + g.first_x, f(row + g.above) * g.step_y + g.first_y
     clip_wide, inverse_clip = lerp_nodes("clip", g.inverse_clip, range(3), *on_16_px)
     noise_wide, noise = lerp_nodes("noise", g.noise, range(2), *on_16_px)
-    local_wide, local = lerp_nodes("local", g.nodes, (0, 1), *on_facts)
-    surround_wide, surround = lerp_nodes("surround", g.nodes, range(2, 9), *on_facts)
+    local_wide, local = lerp_nodes("local", g.nodes, (0, 1, 2), *on_facts)
+    surround_wide, surround = lerp_nodes("surround", g.nodes, range(3, 10), *on_facts)
 
     camera, brightest = hl.Func("camera"), hl.Func("brightest")
     camera[i, t, y] = hl.Tuple([g.camera[k, column + g.left, row] for k in range(3)])
@@ -255,9 +292,19 @@ def develop(g, bits):
     light = [keep(work[i, t, y][k] * ratio) for k in range(3)]
     y_light = keep(sum(luma[k] * light[k] for k in range(3)))
     light = [keep(v) for v in believable(keep, g, light, y_light)]
+    a, b, halo = local(i)
     stops = hl.fast_log(hl.max(y_light, g.floor))
-    gain = keep(hl.fast_exp(local(i)[0] * stops + (local(i)[1] + g.exposure_ev) * f(0.6931472)))
-    codes = [encoded(v, bits) for v in shown(keep, g, [keep(p * gain) for p in light])]
+    from_middle = [place - g.style[k] for place, k in zip(on_facts, (6, 7), strict=True)]
+    square = keep((from_middle[0] * from_middle[0] + from_middle[1] * from_middle[1]) * g.style[8])
+    fall_off = square * (g.style[9] + square * g.style[10])
+    gain = keep(hl.fast_exp(a * stops + (b + g.exposure_ev + fall_off) * f(0.6931472)))
+    halo = keep(halo)
+    colours, response = shown(keep, g, [keep((p + halo * g.style[3 + k]) * gain) for k, p in enumerate(light)])
+    at = column + g.origin_x, row + g.above + g.origin_y
+    grain = f(g.grain[at[0] & (GRAIN_PX - 1), at[1] & (GRAIN_PX - 1)])
+    grain = keep(hl.fast_exp(response * grain * g.style[11]))
+    threshold = keep(g.dither[at[0] & (DITHER_PX - 1), at[1] & (DITHER_PX - 1)])
+    codes = [encoded(hl.min(v * grain, f(1)), bits, threshold) for v in colours]
     code = hl.Func("code")
     code[i, t, y] = hl.Tuple(codes)
     at = code[x % TILE_X, x // TILE_X, y]
@@ -300,10 +347,14 @@ class Inputs:
     camera [n, W, 3], of which `rows` rows from `top` and the columns from `left` on are the picture that is shown; out
     begins with row `first` of them. inverse_clip [gh, gw, 3], 1 / value of a clipped pixel, and noise [gh, gw, 2],
     variance of luminance per light and in the dark, at nodes every 16 px of camera; count [n or 1, W], frames in each
-    pixel. nodes [h, w, 9]: local exposure a, b and surround at the facts' nodes; pixel x of out lies at
-    first_x + x step_x, row y of camera at first_y + (y + above) step_y. balance [3]; matrices [6, 3, 3]: white-balanced
+    pixel. nodes [h, w, 10]: local exposure a, b, halation's light and surround at the facts' nodes; pixel x of out lies at
+    first_x + x step_x, row y of camera at first_y + (y + above) step_y; tiles
+    of grain and dither begin at origin. balance [3]; matrices [6, 3, 3]: white-balanced
     camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone
-    curve's steps [576]; the gamut's cells [64, 256]; the sharpening filter [4]. Only where a value exceeds `doubtful`
+    curve's steps [576]; the gamut's cells [64, 256]; the look's tables by_hue [3, 256] and by_lightness [4, 64]; its
+    numbers, style [12]: gate squared, density, where gamut easing begins, colour of halation (3), the picture's middle
+    in nodes (x, y), one over the squared distance of its corner, stops of fall-off for r^2 and r^4, natural log of
+    light for a code of grain; a tile of grain [512, 512] and of dither [64, 64]; the sharpening filter [4]. Only where a value exceeds `doubtful`
     may one be clipped.
     """
 
@@ -316,12 +367,19 @@ class Inputs:
     matrices = hl.InputBuffer(hl.Float(32), 3)
     lut = hl.InputBuffer(hl.UInt(64), 1)
     gamut = hl.InputBuffer(hl.UInt(64), 2)
+    by_hue = hl.InputBuffer(hl.UInt(64), 2)
+    by_lightness = hl.InputBuffer(hl.UInt(64), 2)
+    style = hl.InputBuffer(hl.Float(32), 1)
+    grain = hl.InputBuffer(hl.Int(8), 2)
+    dither = hl.InputBuffer(hl.Float(32), 2)
     taps = hl.InputBuffer(hl.Float(32), 1)
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
     rows = hl.InputScalar(hl.Int(32))
     first = hl.InputScalar(hl.Int(32))
     above = hl.InputScalar(hl.Int(32))
+    origin_x = hl.InputScalar(hl.Int(32))
+    origin_y = hl.InputScalar(hl.Int(32))
     first_x = hl.InputScalar(hl.Float(32))
     step_x = hl.InputScalar(hl.Float(32))
     first_y = hl.InputScalar(hl.Float(32))
