@@ -281,7 +281,9 @@ def render_part(
     if bits not in KINDS:
         raise UsageError(f"{bits} bits are not offered", where="bits", hint="8, 16 or 32")
     if not 0 <= headroom_ev <= 8 or (headroom_ev > 0 and bits != 32):
-        raise UsageError(f"headroom of {headroom_ev:g} EV in {bits} bits", where="headroom_ev", hint="0 to 8, of 32 bits")
+        raise UsageError(
+            f"headroom of {headroom_ev:g} EV in {bits} bits", where="headroom_ev", hint="0 to 8, of 32 bits"
+        )
     params = params or DevelopParams()
     top, left, height, width = part.crop
     first, last = part.rows

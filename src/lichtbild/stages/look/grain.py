@@ -33,7 +33,7 @@ def _radius(n: int) -> npt.NDArray[np.float64]:
 
 
 def _disc(frequency: npt.NDArray[np.float64], diameter: float) -> npt.NDArray[np.float64]:
-    """Transfer of a disc, 2 J1(x) / x with x = pi f d: by its series and asymptote (Abramowitz & Stegun 9.4.4, 9.4.6)."""
+    """Transfer of a disc, 2 J1(x) / x with x = pi f d: by series and asymptote (Abramowitz & Stegun 9.4.4 and 6)."""
     x = np.pi * frequency * diameter
     t = np.square(np.minimum(x, 3.0) / 3)
     near = 0.5 + t * (
@@ -61,7 +61,7 @@ def sigma_density(grain: GrainLook, pixel_um: float) -> float:
     told = float((power * np.square(_disc(f, APERTURE_UM))).sum())
     axis = np.sinc(np.fft.fftfreq(n) / step_um * pixel_um)
     seen = float((power * np.square(axis[:, None] * axis[None, :])).sum())
-    return grain.rms / 1000 * (seen / told) ** 0.5
+    return float(grain.rms / 1000 * (seen / told) ** 0.5)
 
 
 def sigma_stops(grain: GrainLook, short_side_px: float) -> float:
@@ -69,7 +69,7 @@ def sigma_stops(grain: GrainLook, short_side_px: float) -> float:
     if grain.rms <= 0:
         return 0.0
     pixel_um = 1000 * grain.format_mm / max(short_side_px, 1.0)
-    return min(PAPER_GAMMA * sigma_density(grain, pixel_um) / np.log10(2.0), 0.5)
+    return float(min(PAPER_GAMMA * sigma_density(grain, pixel_um) / np.log10(2.0), 0.5))
 
 
 def lightness_response(lightness: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -39,7 +39,9 @@ class ColourLook(Params):
     shadows: float = param(1.0, "chroma factor in the shadows, on top", low=0.0, high=2.0)
     highlights: float = param(1.0, "chroma factor in the highlights, on top", low=0.0, high=2.0)
     density: float = param(0.0, "how much darker colours become with their chroma, as dyes do", low=-1.0, high=2.0)
-    gate: float = param(0.03, "chroma at which moves of hues have half their effect; greys have none", low=0.005, high=0.2)
+    gate: float = param(
+        0.03, "chroma at which moves of hues have half their effect; greys have none", low=0.005, high=0.2
+    )
     gamut: float = param(0.75, "share of the display's chroma from which colours are eased into it", low=0.5, high=0.98)
 
 
@@ -141,8 +143,8 @@ class Look:
 
 
 SECTIONS: dict[str, type[Params]] = {
-    f.name: f.default_factory for f in dataclasses.fields(Look) if f.name not in ("name", "intent", "hues")
-}  # type: ignore[misc, assignment]
+    name: type(section) for name, section in vars(Look()).items() if isinstance(section, Params)
+}
 
 P = TypeVar("P", bound=Params)
 
@@ -189,7 +191,9 @@ def from_document(document: dict[str, Any], name: str, base: Look | None = None)
         elif key == "hues":
             if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
                 raise RecipeError("hues are tables: [[hues]]", where=f"look {name}")
-            made["hues"] = tuple(_section(HueMove, HueMove(), entry, name, f"hues[{k}]") for k, entry in enumerate(value))
+            made["hues"] = tuple(
+                _section(HueMove, HueMove(), entry, name, f"hues[{k}]") for k, entry in enumerate(value)
+            )
         elif key in SECTIONS:
             if not isinstance(value, dict):
                 raise RecipeError(f"{key} is a section: [{key}]", where=f"look {name}")
@@ -219,7 +223,9 @@ def to_document(look: Look) -> dict[str, Any]:
     document: dict[str, Any] = {"intent": look.intent}
     for section, cls in SECTIONS.items():
         values, plain = getattr(look, section), cls()
-        changed = {i.name: getattr(values, i.name) for i in describe(cls) if getattr(values, i.name) != getattr(plain, i.name)}
+        changed = {
+            i.name: getattr(values, i.name) for i in describe(cls) if getattr(values, i.name) != getattr(plain, i.name)
+        }
         if changed:
             document[section] = changed
     if look.hues:

@@ -18,7 +18,9 @@ def sample(table: Floats, place: Floats) -> Floats:
     return np.asarray(table[:, low] * (1 - share) + table[:, low + 1] * share, np.float32)
 
 
-def moved(lightness: Floats, chroma: Floats, unit: Floats, place: Floats, moves: Moves) -> tuple[Floats, Floats, Floats]:
+def moved(
+    lightness: Floats, chroma: Floats, unit: Floats, place: Floats, moves: Moves
+) -> tuple[Floats, Floats, Floats]:
     """Lightness and (a, b) [..., 2] of colours after a look's moves, and the grain's response there.
 
     Parameters
@@ -49,7 +51,9 @@ def moved(lightness: Floats, chroma: Floats, unit: Floats, place: Floats, moves:
     return np.asarray(lightness, np.float32), np.stack([a, b], -1).astype(np.float32), grain
 
 
-def grained(light: Floats, response: Floats, sigma_stops: float, tile: npt.NDArray[np.int8], top: int, left: int) -> Floats:
+def grained(
+    light: Floats, response: Floats, sigma_stops: float, tile: npt.NDArray[np.int8], top: int, left: int
+) -> Floats:
     """Display light [H, W, 3] with grain: a factor for all channels, stops = sigma response tile. `top` and `left` are
     the place of the first pixel in the whole picture."""
     h, w = response.shape

@@ -12,10 +12,10 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.exposure import Exposure
 from lichtbild.core.frame import Frame
 from lichtbild.core.params import Params, param
-from lichtbild.stages.tone import curve, reference
 from lichtbild.stages.look.model import ToneLook
 from lichtbild.stages.look.moves import Moves
 from lichtbild.stages.look.reference import grained
+from lichtbild.stages.tone import curve, reference
 from lichtbild.stages.tone.curve import MID_GREY, CurveShape, filmic, table, table_hdr
 from lichtbild.stages.tone.local import as_linear_model, local_contrast, local_laplacian
 
@@ -182,8 +182,8 @@ def analyse(
     peak = float(np.percentile(stops, 99.8)) + look.white_ev
     white = MID_GREY * 2.0 ** float(np.clip(peak, 2.0, 5.5 + max(look.white_ev, 0.0)))
     slope = max(look.slope + 0.45 * params.contrast, 0.6)
-    shape = CurveShape(white, slope, look.toe_ev, look.shoulder_ev, look.knee, look.mid, look.black)
-    return ToneFacts(exposure + params.exposure_ev, model, floor, table(shape), params.saturation, shape, False)
+    bend = CurveShape(white, slope, look.toe_ev, look.shoulder_ev, look.knee, look.mid, look.black)
+    return ToneFacts(exposure + params.exposure_ev, model, floor, table(bend), params.saturation, bend, False)
 
 
 def _bump(stops: Floats, centre: float) -> Floats:
@@ -225,7 +225,13 @@ def apply(frame: Frame, facts: ToneFacts, moves: Moves, place: Place, space: str
     scene = (light + place.halo) * np.exp2(ev)[..., None]
     saturation = facts.saturation * moves.saturation
     light, response = reference.to_display(
-        scene, facts.lut, saturation, reference.display_matrix(space), reference.gamut_chroma(space), facts.identity, moves
+        scene,
+        facts.lut,
+        saturation,
+        reference.display_matrix(space),
+        reference.gamut_chroma(space),
+        facts.identity,
+        moves,
     )
     light = grained(light, response, place.grain_stops, place.grain, place.top, place.left)
     pixels = light if bits == 32 else reference.encode(light, bits, place.top, place.left)
@@ -238,4 +244,15 @@ def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
     return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
 
 
-__all__ = ["CurveShape", "Place", "ToneFacts", "ToneParams", "analyse", "apply", "curve", "filmic", "matrices", "scene_exposure_ev"]
+__all__ = [
+    "CurveShape",
+    "Place",
+    "ToneFacts",
+    "ToneParams",
+    "analyse",
+    "apply",
+    "curve",
+    "filmic",
+    "matrices",
+    "scene_exposure_ev",
+]

@@ -39,6 +39,18 @@ class Registers:
             func.compute_at(*stage).vectorize(i, LANES)
 
 
+def inverse(v):
+    """1 / v to seven digits, in a third of a division's time."""
+    rough = hl.fast_inverse(v)
+    return rough * (f(2) - v * rough)
+
+
+def inverse_root(v):
+    """1 / sqrt(v) to seven digits, in a quarter of a root's and a division's time; v > 0."""
+    rough = hl.fast_inverse_sqrt(v)
+    return rough * (f(1.5) - f(0.5) * v * rough * rough)
+
+
 def smoothstep(low, high, v):
     t = hl.clamp((v - low) * (f(1) / (high - low)), f(0), f(1))
     return t * t * (3 - 2 * t)
@@ -49,7 +61,7 @@ def cube_root(v):
     a = hl.max(hl.abs(v), f(1e-20))
     root = hl.reinterpret(hl.Float(32), hl.i32(f(hl.reinterpret(hl.Int(32), a)) * f(1 / 3)) + 709958130)
     cube = root * root * root
-    root = root * (cube + 2 * a) / (2 * cube + a)
+    root = root * (cube + 2 * a) * inverse(2 * cube + a)
     return hl.select(v < 0, -root, root)
 
 
@@ -127,7 +139,7 @@ def floats(bits):
 
 def hue_place(a, b):
     """`reference.hue_place`, as 0..4."""
-    q = b / hl.max(hl.abs(a) + hl.abs(b), f(1e-9))
+    q = b * inverse(hl.max(hl.abs(a) + hl.abs(b), f(1e-9)))
     return hl.select(a >= 0, q, 2 - q) + 1
 
 
@@ -156,7 +168,7 @@ def moved(keep, g, lightness, chroma, unit, place):
     """`look.reference.moved`: lightness, a, b, response of grain."""
     turn, factor, lift = sampled(keep, g.by_hue, HUES, place * f(HUES / 4), 3)
     square = chroma * chroma
-    share = keep(square / (square + g.style[0]))
+    share = keep(square * inverse(square + g.style[0]))
     window = 4 * lightness * (1 - lightness)
     lightness = keep(hl.clamp(lightness + window * (share * lift - g.style[1] * chroma), f(0), f(1)))
     by_lightness, tint_a, tint_b, grain = sampled(keep, g.by_lightness, LIGHTNESSES, lightness * LIGHTNESSES, 4)
@@ -174,12 +186,12 @@ def moved(keep, g, lightness, chroma, unit, place):
 def within_reach(keep, scene):
     """`reference.within_reach`."""
     top = keep(hl.max(hl.max(scene[0], hl.max(scene[1], scene[2])), f(1e-7)))
-    per_top = keep(1 / top)
+    per_top = keep(inverse(top))
     out = []
     for v in scene:
         distance = (top - v) * per_top
         z = hl.max(distance - f(0.9), f(0)) * 10
-        out.append(top * (1 - hl.min(distance, f(0.9)) - f(0.1) * z / hl.sqrt(1 + z * z)))
+        out.append(top * (1 - hl.min(distance, f(0.9)) - f(0.1) * z * inverse_root(1 + z * z)))
     return out
 
 
@@ -187,7 +199,7 @@ def believable(keep, g, light, y_light):
     """`reference.believable_colour`."""
     square = hl.max(y_light, f(0)) * hl.max(y_light, f(0))
     limit = g.floor * g.floor
-    share = hl.select(g.identity != 0, f(1), square * square / (square * square + limit * limit))
+    share = hl.select(g.identity != 0, f(1), square * square * inverse(square * square + limit * limit))
     share = keep(share)
     return [y_light + share * (v - y_light) for v in light]
 
@@ -200,18 +212,22 @@ def shown(keep, g, scene):
     cones = [keep(cube_root(v)) for v in multiply(g.matrices, 1, curved)]
     lab0, lab = [keep(v) for v in multiply(g.matrices, 2, cones0)], [keep(v) for v in multiply(g.matrices, 2, cones)]
     a, b = lab0[1:]
-    chroma0 = keep(hl.max(hl.sqrt(a * a + b * b), f(1e-5)))
-    per_chroma0 = keep(1 / chroma0)
-    chroma = keep(hl.min(hl.sqrt(lab[1] * lab[1] + lab[2] * lab[2]), 4 * chroma0) * g.saturation)
+    square0 = keep(hl.max(a * a + b * b, f(1e-10)))
+    per_chroma0 = keep(inverse_root(square0))
+    square = lab[1] * lab[1] + lab[2] * lab[2]
+    chroma = square * inverse_root(hl.max(square, f(1e-20)))
+    chroma = keep(hl.min(chroma, 4 * square0 * per_chroma0) * g.saturation)
     unit = [keep(a * per_chroma0), keep(b * per_chroma0)]
     lightness = keep(hl.clamp(lab[0], f(0), f(1)))
     lightness, a, b, grain = moved(keep, g, lightness, chroma, unit, keep(hue_place(a, b)))
-    chroma = keep(hl.max(hl.sqrt(a * a + b * b), f(1e-6)))
+    square = keep(hl.max(a * a + b * b, f(1e-12)))
+    per_chroma = keep(inverse_root(square))
+    chroma = keep(square * per_chroma)
     limit = keep(hl.max(gamut_limit(g.gamut, lightness, a, b), f(1e-6)))
     soft = g.style[2]
-    z = keep(hl.max(chroma / limit - soft, f(0)) * (1 / (1 - soft)))
-    eased = hl.min(chroma, soft * limit) + limit * (1 - soft) * z / hl.sqrt(1 + z * z)
-    scale = keep(eased / chroma)
+    z = keep(hl.max(chroma * inverse(limit) - soft, f(0)) * (1 / (1 - soft)))
+    eased = hl.min(chroma, soft * limit) + limit * (1 - soft) * z * inverse_root(1 + z * z)
+    scale = keep(eased * per_chroma)
     lms = [keep(v * v * v) for v in multiply(g.matrices, 3, [lightness, a * scale, b * scale])]
     return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)], grain
 
@@ -242,11 +258,11 @@ def sharpening(g, root, noise, per_count):
     # Both sides times v^2, which saves a division; v is at least 0.003, the fourth powers are safe.
     strength = detail * detail * square
     strength = strength * strength
-    detail = detail * strength / (strength + gate * gate) * g.amount
+    detail = detail * strength * inverse(strength + gate * gate) * g.amount
     low = hl.min(low3[i, t, y], hl.min(low3[i, t, y - 1], low3[i, t, y + 1]))
     high = hl.max(high3[i, t, y], hl.max(high3[i, t, y - 1], high3[i, t, y + 1]))
     room = f(OVERSHOOT) * (high - low)
-    ratio = hl.max(hl.clamp(v + detail, low - room, high + room), f(0)) / v
+    ratio = hl.max(hl.clamp(v + detail, low - room, high + room), f(0)) * inverse(v)
     return hl.clamp(ratio * ratio, f(0.25), f(4)), (along, low3, high3)
 
 
@@ -286,7 +302,7 @@ def develop(g, bits):
     root[i, t, y] = hl.sqrt(hl.max(sum(luma[k] * work[i, t, y][k] for k in range(3)), f(0)) + f(1e-5))
 
     counts_row = hl.min(row, g.count.dim(1).extent() - 1)
-    per_count = keep(1 / hl.max(g.count[column + g.left, counts_row], f(1e-3)))
+    per_count = keep(inverse(hl.max(g.count[column + g.left, counts_row], f(1e-3))))
     ratio, sharpen_rows = sharpening(g, root, noise(i), per_count)
     ratio = keep(ratio)
     light = [keep(work[i, t, y][k] * ratio) for k in range(3)]
@@ -347,15 +363,14 @@ class Inputs:
     camera [n, W, 3], of which `rows` rows from `top` and the columns from `left` on are the picture that is shown; out
     begins with row `first` of them. inverse_clip [gh, gw, 3], 1 / value of a clipped pixel, and noise [gh, gw, 2],
     variance of luminance per light and in the dark, at nodes every 16 px of camera; count [n or 1, W], frames in each
-    pixel. nodes [h, w, 10]: local exposure a, b, halation's light and surround at the facts' nodes; pixel x of out lies at
-    first_x + x step_x, row y of camera at first_y + (y + above) step_y; tiles
-    of grain and dither begin at origin. balance [3]; matrices [6, 3, 3]: white-balanced
-    camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone
-    curve's steps [576]; the gamut's cells [64, 256]; the look's tables by_hue [3, 256] and by_lightness [4, 64]; its
-    numbers, style [12]: gate squared, density, where gamut easing begins, colour of halation (3), the picture's middle
-    in nodes (x, y), one over the squared distance of its corner, stops of fall-off for r^2 and r^4, natural log of
-    light for a code of grain; a tile of grain [512, 512] and of dither [64, 64]; the sharpening filter [4]. Only where a value exceeds `doubtful`
-    may one be clipped.
+    pixel. nodes [h, w, 10]: local exposure a, b, light of halation and surround at the facts' nodes; pixel x of out
+    lies at first_x + x step_x, row y of camera at first_y + (y + above) step_y. balance [3]; matrices [6, 3, 3]:
+    white-balanced camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance
+    weights; the tone curve's steps [576]; the gamut's cells [64, 256]. Of the look: tables by_hue [3, 256] and
+    by_lightness [4, 64]; style [12]: gate squared, density, where easing into the gamut begins, colour of halation (3),
+    the picture's middle in nodes (x, y), one over the squared distance of its corner, stops of fall-off for r^2 and
+    r^4, natural log of light for a code of grain; tiles of grain [512, 512] and of dither [64, 64], which begin at
+    origin. The sharpening filter [4]. Only where a value exceeds `doubtful` may one be clipped.
     """
 
     camera = hl.InputBuffer(hl.Float(32), 3)

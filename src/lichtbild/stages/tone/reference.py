@@ -133,16 +133,16 @@ def to_display(
     lab = np.cbrt(look_up(lut, scene) @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
     chroma0 = np.maximum(np.hypot(lab0[..., 1], lab0[..., 2]), np.float32(1e-5))
     # Greys have no hue to keep: what the curve makes of their rounding is held.
-    chroma = np.minimum(np.hypot(lab[..., 1], lab[..., 2]), 4 * chroma0) * np.float32(saturation)
+    chroma = np.asarray(np.minimum(np.hypot(lab[..., 1], lab[..., 2]), 4 * chroma0) * saturation, np.float32)
     unit = lab0[..., 1:] / chroma0[..., None]
     place = hue_place(lab0[..., 1], lab0[..., 2])
     lightness, ab, grain = moved(np.clip(lab[..., 0], 0, 1), chroma, unit, place, moves)
-    chroma = np.maximum(np.hypot(ab[..., 0], ab[..., 1]), np.float32(1e-6))
+    chroma = np.asarray(np.maximum(np.hypot(ab[..., 0], ab[..., 1]), 1e-6), np.float32)
     limit = np.maximum(gamut_limit(lightness, ab[..., 0], ab[..., 1], gamut), np.float32(1e-6))
     soft = np.float32(moves.soft_from)
     z = np.maximum(chroma / limit - soft, 0) / (1 - soft)
     eased = np.minimum(chroma, soft * limit) + limit * (1 - soft) * z / np.sqrt(1 + z * z)
-    ab = ab * (eased / chroma)[..., None]
+    ab = np.asarray(ab * (eased / chroma)[..., None], np.float32)
     rgb = (np.concatenate([lightness[..., None], ab], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
     return np.asarray(np.clip(rgb, 0, 1), np.float32), grain
 
@@ -150,11 +150,11 @@ def to_display(
 def encode(light: Floats, bits: int, top: int = 0, left: int = 0) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """sRGB curve (also Display P3's), to uint8 or uint16; 8 bits are dithered, by the place in the whole picture."""
     high = 255 if bits == 8 else 65535
-    rounding: npt.ArrayLike = np.float32(0.5)
+    rounding: Floats = np.full((1, 1, 1), 0.5, np.float32)
     if bits == 8:
         tile = dither_tile()
         h, w = light.shape[:2]
         rows, columns = (top + np.arange(h)) % len(tile), (left + np.arange(w)) % len(tile)
-        rounding = tile[rows[:, None], columns[None, :]][..., None]
-    signal = np.clip(cs.srgb_encode(light) * np.float32(high) + rounding, 0, high)
+        rounding = np.asarray(tile[rows[:, None], columns[None, :]][..., None], np.float32)
+    signal: Floats = np.clip(cs.srgb_encode(light) * np.float32(high) + rounding, 0, high)
     return signal.astype(np.uint8) if bits == 8 else signal.astype(np.uint16)
