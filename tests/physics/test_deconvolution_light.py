@@ -5,8 +5,8 @@ import pytest
 
 from lichtbild.core import Domain, DomainError, Frame, FrameInfo, NoiseModel, ShapeError
 from lichtbild.core.errors import MetadataError
-from lichtbild.optics.psf_field import PsfField
-from lichtbild.optics.transfer import TransferField
+from lichtbild.core.transfer import TransferField
+from lichtbild.optics.psf_field import PsfField, transfer_of
 from lichtbild.stages.deconvolution import DeconvolutionParams, deconvolve, plan
 
 SHAPE = (192, 256)
@@ -34,7 +34,7 @@ class Everywhere:
     """A field that is the same all over the picture: that of one place straight below the middle."""
 
     def __init__(self, field, radius=1.0):
-        self.field, self.radius = field, radius
+        self.field, self.radius, self.shape = field, radius, field.shape
 
     def at(self, y, x, fy, fx):
         return self.field.at(np.full(y.shape, self.radius), np.zeros(y.shape), fy, fx)
@@ -54,7 +54,7 @@ def frame_of(plane, alpha=1e-7, beta=1e-10, saturation=10.0):
 
 @pytest.fixture(scope="module")
 def lens():
-    return TransferField.from_psf(comet(), 1.0)
+    return transfer_of(comet(), 1.0, SHAPE)
 
 
 def bars():
@@ -69,7 +69,7 @@ def test_transfer_of_a_gaussian_is_its_formula():
     pattern = np.exp(-0.5 * (y * y + x * x) / sigma**2)
     field = PsfField(np.array([0.0, 1.0]), np.tile(pattern / pattern.sum(), (2, 3, 1, 1)), PITCH)
     f = np.array([0.0, 0.1, 0.3, 0.5])
-    found = TransferField.from_psf(field, 1.0).at(np.array([0.4]), np.array([0.3]), f, f)[0, 1]
+    found = transfer_of(field, 1.0, SHAPE).at(np.array([0.4]), np.array([0.3]), f, f)[0, 1]
     fy, fx = f[:, None], f[None, :]
     wanted = np.exp(-2 * (np.pi * sigma) ** 2 * (fy**2 + fx**2)) * np.sinc(fy) * np.sinc(fx)
     # The tables are read by straight lines.
@@ -92,7 +92,7 @@ def test_a_place_s_transfer_is_its_pattern_s(lens):
 def test_edges_measured_along_two_directions_tell_the_rest(lens):
     """Coma's own phase is put between the directions: nearer to the truth than none."""
     f = lens.frequencies_px
-    guessed = TransferField.from_edges(lens.radii, f, lens.transfer[:, :, 0], lens.transfer[:, :, -1])
+    guessed = TransferField.from_edges(lens.radii, f, lens.transfer[:, :, 0], lens.transfer[:, :, -1], SHAPE)
     np.testing.assert_allclose(guessed.transfer[:, :, 0], lens.transfer[:, :, 0], atol=2e-4)  # size is held above 1e-4
     low = f < 0.25
     wrong = np.abs(guessed.transfer - lens.transfer)[..., low].max()
@@ -152,7 +152,7 @@ def test_small_and_wrong_pictures(lens):
 def test_impossible_tables_are_refused():
     good = np.ones((2, 3, 2, 4), complex)
     axis, f = np.array([0.0, 1.0]), np.linspace(0, 0.5, 4)
-    TransferField(axis, f, good)
+    TransferField(axis, f, good, SHAPE)
     for radii, table in ((axis, good * np.nan), (axis, good * 2), (axis[::-1], good), (axis, good[:, :, :1])):
         with pytest.raises(MetadataError):
-            TransferField(radii, f, table)
+            TransferField(radii, f, table, SHAPE)

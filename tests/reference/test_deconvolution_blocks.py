@@ -5,18 +5,18 @@ import pytest
 
 from lichtbild.core import Domain, Frame, FrameInfo, NoiseModel
 from lichtbild.core.frame import GAIN_STEP_PX
-from lichtbild.optics.transfer import TransferField
+from lichtbild.core.transfer import TransferField
 from lichtbild.stages.deconvolution import LEFT_BY_DENOISING, deconvolve, n_blocks_along, plan
 from lichtbild.stages.deconvolution.reference import deconvolve_plane
 
 
-def coma(strength=1.5):
+def coma(shape, strength=1.5):
     """A lens whose blur and whose coma grow with the radius, other for each colour."""
     radii, f = np.array([0.0, 0.5, 1.0]), np.linspace(0, 0.75, 31)
     wide = 0.5 + radii[:, None, None] * np.array([0.9, 0.7, 1.0])[None, :, None]
     radial = np.exp(-2 * (np.pi * wide * f) ** 2 - 1j * strength * radii[:, None, None] * (2 * np.pi * f) ** 3 / 6)
     tangential = np.exp(-2 * (np.pi * 0.8 * wide * f) ** 2) + 0j
-    return TransferField.from_edges(radii, f, radial, tangential)
+    return TransferField.from_edges(radii, f, radial, tangential, shape)
 
 
 def frame_of(shape, rng, gain=True, counts=True):
@@ -37,7 +37,7 @@ def frame_of(shape, rng, gain=True, counts=True):
 @pytest.mark.parametrize("maps", [False, True])
 def test_strips_equal_blocks(shape, maps):
     frame = frame_of(shape, np.random.default_rng(), maps, maps)
-    inverse = plan(coma(), shape)
+    inverse = plan(coma(shape), shape)
     out = deconvolve(frame, inverse, frame).pixels
     n_y, n_x = map(n_blocks_along, shape)
     for colour in range(3):
@@ -64,7 +64,7 @@ def test_strips_equal_blocks(shape, maps):
 def test_bands_equal_the_whole():
     shape = (320, 120)
     frame = frame_of(shape, np.random.default_rng())
-    inverse = plan(coma(), shape)
+    inverse = plan(coma(shape), shape)
     whole = deconvolve(frame, inverse, frame).pixels
     for start, stop in ((0, 96), (96, 208), (208, 320)):
         first, last = max(start - 64, 0), min(stop + 64, shape[0])

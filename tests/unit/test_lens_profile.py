@@ -7,9 +7,9 @@ import pytest
 
 from lichtbild.core import Camera, Exposure, FrameInfo, MetadataError, UnreadableFile
 from lichtbild.core.corrections import GainMap, OpcodeLists, WarpRectilinear2
+from lichtbild.core.transfer import TransferField
 from lichtbild.optics.profile import LensProfile, Shading, fitted_terms
 from lichtbild.optics.profile_file import profile_text, profiles, read_profile
-from lichtbild.optics.transfer import TransferField
 
 SHAPE = (3000, 4000)
 
@@ -23,7 +23,7 @@ def profile():
     tangential = np.exp(-2 * (np.pi * 0.8 * wide * f) ** 2) + 0j
     terms = tuple((1 + s, 0.0, -0.05, *[0.0] * 12) for s in (2e-4, 0.0, -3e-4))
     light = np.stack([1 / (1 + k * radii**2) ** 2 for k in (0.45, 0.40, 0.42)])
-    transfer = TransferField.from_edges(radii, f, radial, tangential)
+    transfer = TransferField.from_edges(radii, f, radial, tangential, SHAPE)
     return LensProfile("made up", "by hand", SHAPE, focal_length_mm=4.2, f_number=2.2, distortion=terms,
                        shading=Shading(radii, light), transfer=transfer)  # fmt: skip
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lichtbild.core.corrections import Area, GainMap, Opcode, WarpRectilinear2
 from lichtbild.core.errors import MetadataError
 from lichtbild.core.frame import FrameInfo
-from lichtbild.optics.transfer import TransferField
+from lichtbild.core.transfer import TransferField
 
 Float64 = npt.NDArray[np.float64]
 
@@ -173,6 +173,28 @@ class LensProfile:
             return info, ()
         lists = dataclasses.replace(lists, after_demosaic=(*added, *lists.after_demosaic))
         return dataclasses.replace(info, opcodes=lists), tuple(told)
+
+
+def completed(info: FrameInfo, profile: LensProfile, why: str) -> FrameInfo:
+    """What a file tells, completed by a profile; `reasons` say what came from it, or why nothing did.
+
+    A profile of another sensor or another cut of it is of no use and left out; names that differ are told only: who
+    names a file may know better.
+    """
+    own = profile.objections(info)
+    if profile.scale_for(info.shape) is None:
+        line = f"lens: without profile {profile.name}: {'; '.join(own)}"
+        return dataclasses.replace(info, reasons=(*info.reasons, line))
+    told: tuple[str, ...] = ()
+    if info.kind != "picture":
+        info, told = profile.corrections(info)
+    if profile.transfer is not None:
+        camera = dataclasses.replace(info.camera, transfer=profile.transfer)
+        info, told = dataclasses.replace(info, camera=camera), (*told, "sharpness")
+    line = f"lens: {' and '.join(told) or 'nothing'} from profile {profile.name} ({why})"
+    if own:
+        line += f"; but {'; '.join(own)}"
+    return dataclasses.replace(info, reasons=(*info.reasons, line))
 
 
 def _named(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:

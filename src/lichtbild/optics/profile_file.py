@@ -6,6 +6,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.errors import LichtbildError, MetadataError, UnreadableFile
+from lichtbild.core.frame import FrameInfo
+from lichtbild.core.transfer import TransferField
 from lichtbild.optics.profile import LensProfile, Shading
-from lichtbild.optics.transfer import TransferField
 
 FORMAT = "lichtbild lens profile 1"
 MAX_BYTES = 16 << 20
@@ -53,6 +55,7 @@ def read_profile(path: str | Path) -> LensProfile:
 
 def _profile(document: dict[str, Any]) -> LensProfile:
     lens, picture = document["lens"], document["picture"]
+    picture_shape = int(picture["height_px"]), int(picture["width_px"])
     distortion = shading = transfer = None
     if "distortion" in document:
         distortion = tuple(tuple(float(k) for k in row) for row in document["distortion"]["terms"])
@@ -66,11 +69,13 @@ def _profile(document: dict[str, Any]) -> LensProfile:
         if shape[2] < 2 or int(np.prod(shape)) > MAX_TABLE:
             raise ValueError(f"sharpness of {shape[2]} directions")
         size, phase = (_numbers(table[name], 2).reshape(shape) for name in ("size", "phase"))
-        transfer = TransferField(radii, frequencies, np.asarray(size * np.exp(1j * phase), np.complex128)).refined()
+        transfer = TransferField(
+            radii, frequencies, np.asarray(size * np.exp(1j * phase), np.complex128), picture_shape
+        ).refined()
     return LensProfile(
         str(lens["name"]),
         str(lens.get("source", "")),
-        (int(picture["height_px"]), int(picture["width_px"])),
+        picture_shape,
         tuple(str(name) for name in lens.get("camera_models", ())),
         tuple(str(name) for name in lens.get("lens_models", ())),
         None if lens.get("focal_length_mm") is None else float(lens["focal_length_mm"]),
@@ -130,6 +135,30 @@ def _row(name: str, values: npt.NDArray[np.float64], form: str) -> str:
 
 def _table(name: str, rows: npt.NDArray[np.float64], form: str) -> list[str]:
     return [f"{name} = [", *(f"  [{', '.join(format(float(v), form) for v in row)}]," for row in rows), "]"]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A profile that is that of a picture, where it was found, and what speaks for it."""
+
+    path: Path
+    profile: LensProfile
+    grounds: tuple[str, ...]
+
+
+def match_profile(info: FrameInfo, folders: tuple[Path, ...] | None = None) -> Match | None:
+    """The profile in the folders that names this lens or camera: the one with the most grounds, the first of equals.
+
+    The lens's or the camera's name has to agree; a focal length alone says too little.
+    """
+    best: Match | None = None
+    for path, profile in profiles(folders):
+        if isinstance(profile, LensProfile) and not profile.objections(info):
+            grounds = profile.grounds(info)
+            is_named = any(line.startswith(("lens", "camera")) for line in grounds)
+            if is_named and (best is None or len(grounds) > len(best.grounds)):
+                best = Match(path, profile, grounds)
+    return best
 
 
 def profile_folders() -> tuple[Path, ...]:

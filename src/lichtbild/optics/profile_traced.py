@@ -8,8 +8,7 @@ from lichtbild.core.errors import UsageError
 from lichtbild.optics.field import FieldTable, field_table, through_focus_mm
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.optics.profile import LensProfile, Shading, fitted_terms
-from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, psf_field
-from lichtbild.optics.transfer import TransferField
+from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, psf_field, transfer_of
 
 _SAMPLES_PX = 8
 _REACH_PX = 8
@@ -63,7 +62,7 @@ def traced_profile(
         f_number=abs(thin.f_number),
         distortion=_distortion(table, corner),
         shading=_shading(table, corner),
-        transfer=TransferField.from_psf(field, pixel),
+        transfer=transfer_of(field, pixel, shape),
     )
 
 

@@ -16,7 +16,7 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, ShapeError
 from lichtbild.core.frame import GAIN_STEP_PX, Frame
 from lichtbild.core.params import Params, param
-from lichtbild.optics.transfer import TransferField
+from lichtbild.core.transfer import TransferField
 from lichtbild.stages.deconvolution.blocks import BLOCK_PX, STEP_PX, TAPER_PX, restored
 from lichtbild.stages.deconvolution.lights import near_clipped
 
@@ -78,16 +78,17 @@ class Inverse:
 
 
 def plan(
-    field: TransferField, shape: tuple[int, int], params: DeconvolutionParams | None = None, scale: int = 1
+    field: TransferField, shape: tuple[int, int], params: DeconvolutionParams | None = None, *, has_pixels: bool = True
 ) -> Inverse | None:
-    """The inverse of a lens for pictures of `shape`; None where nothing is asked for.
+    """The inverse of a lens for pictures of `shape`; None where nothing is asked for, or the picture is too small.
 
     Parameters
     ----------
     field
-        Of the sensor's own pixels, its optical centre in the middle of the picture.
-    scale
-        Pixels of the picture along each axis for one of the sensor.
+        The lens's, its optical centre in the middle of the picture. Its pixels may be larger or smaller than those of
+        the picture, which shows the same.
+    has_pixels
+        False: the picture shows what the lens threw, not what pixels made of it (see stage `reconstruct`, enlarged).
 
     Notes
     -----
@@ -96,17 +97,19 @@ def plan(
     edges do not ring. The phase is undone wholly: coma's tails come back. Cost: 1 ms a node, 374 nodes for 12 MP.
     """
     settings = params or DeconvolutionParams()
-    if settings.amount == 0:
-        return None
-    if min(shape) < BLOCK_PX:
+    if settings.amount == 0 or min(shape) < BLOCK_PX:
         return None
     n_y, n_x = (-(-n_blocks_along(n) // NODE_BLOCKS) + 1 for n in shape)
     middle_y, middle_x = (np.arange(n) * NODE_BLOCKS * STEP_PX + BLOCK_PX // 2 - TAPER_PX for n in (n_y, n_x))
     half = 0.5 * float(np.hypot(*shape))
     y, x = np.meshgrid((middle_y - shape[0] / 2) / half, (middle_x - shape[1] / 2) / half, indexing="ij")
     far = np.maximum(np.hypot(y, x), 1.0)
-    f_y, f_x = (np.asarray(f(BLOCK_PX) * scale, np.float64) for f in (np.fft.fftfreq, np.fft.rfftfreq))
-    lens = field.at((y / far).ravel(), (x / far).ravel(), f_y, f_x)
+    f_y, f_x = (np.asarray(f(BLOCK_PX), np.float64) for f in (np.fft.fftfreq, np.fft.rfftfreq))
+    # Cycles per px of the field's picture for one per px of this.
+    ratio = float(np.hypot(*shape) / np.hypot(*field.shape))
+    lens = field.at((y / far).ravel(), (x / far).ravel(), f_y * ratio, f_x * ratio)
+    if not has_pixels:
+        lens = lens / np.float32(np.sinc(f_y * ratio)[:, None] * np.sinc(f_x * ratio)[None, :])
     size = np.maximum(np.abs(lens), 1e-3)
     left = np.exp(-2 * (np.pi * settings.finest_px) ** 2 * (f_y[:, None] ** 2 + f_x[None, :] ** 2))
     inverse = np.conj(lens) * (left / size ** (1 + settings.amount))

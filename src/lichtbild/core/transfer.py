@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.errors import MetadataError, ShapeError
-from lichtbild.optics.psf_field import PsfField
 
 Float64 = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
@@ -34,6 +33,8 @@ class TransferField:
         complex128 [R, C, K, F], 1 at frequency 0. Direction k runs from radial (0, outwards) to tangential (K - 1); the
         lens is its own mirror image in the plane of centre and place, so a quarter of a turn tells all. The phase is
         counted from the place where the colour's light arrives in the mean.
+    shape
+        Rows and columns of the picture whose pixels are meant.
 
     Raises
     ------
@@ -44,6 +45,7 @@ class TransferField:
     radii: Float64
     frequencies_px: Float64
     transfer: Complex
+    shape: tuple[int, int]
 
     def __post_init__(self) -> None:
         wanted = (self.radii.size, self.frequencies_px.size)
@@ -63,25 +65,9 @@ class TransferField:
             raise MetadataError("transfer is a number of size 1 at most", where="TransferField")
 
     @classmethod
-    def from_psf(cls, field: PsfField, pixel_mm: float) -> TransferField:
-        """Of traced patterns, as square pixels of `pixel_mm` see them. Cost: some milliseconds."""
-        n = field.patterns.shape[-1]
-        at = (np.arange(n) - n // 2) * (field.pitch_mm / pixel_mm)
-        frequencies = np.linspace(0, HIGHEST_PX, N_FREQUENCIES)
-        out = np.empty((*field.patterns.shape[:2], N_DIRECTIONS, N_FREQUENCIES), np.complex128)
-        # A sample of a pattern is the light that falls on its own square.
-        own = field.pitch_mm / pixel_mm
-        for k, angle in enumerate(np.linspace(0, np.pi / 2, N_DIRECTIONS)):
-            fy, fx = frequencies * np.cos(angle), frequencies * np.sin(angle)
-            wave_y, wave_x = (np.exp(-2j * np.pi * np.outer(f, at)) for f in (fy, fx))
-            values = np.einsum("fy,rcyx,fx->rcf", wave_y, field.patterns, wave_x, optimize=True)
-            aperture = np.sinc(fy) * np.sinc(fx) / (np.sinc(fy * own) * np.sinc(fx * own))
-            out[:, :, k] = values * aperture
-        radii = np.asarray(field.radii_mm / field.radii_mm[-1], np.float64)
-        return cls(radii, frequencies, np.asarray(out / out[..., :1], np.complex128))
-
-    @classmethod
-    def from_edges(cls, radii: Float64, frequencies_px: Float64, radial: Complex, tangential: Complex) -> TransferField:
+    def from_edges(
+        cls, radii: Float64, frequencies_px: Float64, radial: Complex, tangential: Complex, shape: tuple[int, int]
+    ) -> TransferField:
         """Of edges measured along two directions only: complex [R, C, F] each.
 
         Between them the logarithm of the size goes with the squared cosine, as every elliptic blur has it. Coma, whose
@@ -94,11 +80,13 @@ class TransferField:
         phase = np.unwrap(np.angle(radial), axis=-1)[:, :, None] * np.cos(angle) ** 3
         # Phase of what is lost in noise would be noise too.
         value = np.exp(share * size[0] + (1 - share) * size[1] + 1j * phase)
-        return cls(np.asarray(radii, np.float64), np.asarray(frequencies_px, np.float64), value / value[..., :1])
+        return cls(np.asarray(radii, np.float64), np.asarray(frequencies_px, np.float64), value / value[..., :1], shape)
 
     def thinned(self) -> TransferField:
         """Every second frequency and direction: enough for a file, see `refined`."""
-        return TransferField(self.radii, self.frequencies_px[::2], np.ascontiguousarray(self.transfer[:, :, ::2, ::2]))
+        return TransferField(
+            self.radii, self.frequencies_px[::2], np.ascontiguousarray(self.transfer[:, :, ::2, ::2]), self.shape
+        )
 
     def refined(self) -> TransferField:
         """Frequencies and directions halved by cubics, where straight lines between them would be too coarse."""
@@ -113,7 +101,9 @@ class TransferField:
         n = 2 * self.frequencies_px.size - 1
         size = np.maximum(np.abs(values), 1e-12)
         values *= np.minimum(size, 1) / size
-        return TransferField(self.radii, np.linspace(0, self.frequencies_px[-1], n), np.ascontiguousarray(values))
+        return TransferField(
+            self.radii, np.linspace(0, self.frequencies_px[-1], n), np.ascontiguousarray(values), self.shape
+        )
 
     @property
     def n_colours(self) -> int:
