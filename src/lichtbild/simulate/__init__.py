@@ -7,11 +7,13 @@ from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone, with_lens
 from lichtbild.simulate.scene import Layer, Scene, Travel, from_picture
+from lichtbild.simulate.scenes import SCENES, make_scene
 from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 __all__ = [
+    "SCENES",
     "Crosstalk",
     "Hand",
     "Layer",
@@ -26,6 +28,7 @@ __all__ = [
     "VirtualCamera",
     "expose",
     "from_picture",
+    "make_scene",
     "procedural_scene",
     "simulate",
     "traced_lens",
