@@ -1,7 +1,8 @@
 """Camera bodies as data: `cameras/NAME.toml`, every figure with its source, to the cameras that simulate them.
 
 A file has `[body]` (name, class of camera, frames a second) and one `[[module]]` for each lens with its sensor. A
-module repeats another with `base = "NAME"` but for what it says itself, as when a zoom is turned or a sensor is read binned.
+module repeats another with `base = "NAME"` but for what it says itself, as when a zoom is turned or a sensor is read
+binned.
 `[module.source]` says for every figure where it is from: a publication, or "assumed" and why.
 """
 
