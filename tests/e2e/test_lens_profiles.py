@@ -24,7 +24,7 @@ def shot(tmp_path_factory):
     y, x = np.mgrid[0 : n[0], 0 : n[1]]
     bars = np.where((x + 0.12 * y) // 64 % 2 == 0, 0.12, 0.48).astype(np.float32)
     bars[n[0] // 2 :] = 0.3
-    scene = simulate.Scene(np.ascontiguousarray(np.broadcast_to(bars, (3, *n))), 2.0, MARGIN)
+    scene = simulate.Scene.flat(np.ascontiguousarray(np.broadcast_to(bars, (3, *n))), 2.0, MARGIN)
     camera = dataclasses.replace(simulate.virtual_phone(), lens=simulate.Lens(psf_sigma_px=SIGMA))
     folder = tmp_path_factory.mktemp("soft") / "shot"
     simulate.write_burst(folder, simulate.Simulation(scene, camera, n_frames=4, iso=200, seed=1, shape=SHAPE))
@@ -41,7 +41,7 @@ def profile():
 
 
 def steepness(photo):
-    """Slope of the bars' edges over their height, 1/px, in light: the sharper the greater; and noise of the flat half."""
+    """Slope of the bars' edges over their height, 1/px: the sharper the greater; and noise of the flat half."""
     v = photo.pixels.astype(np.float64).mean(2) / 255
     upper = v[20:120, 20:-20]
     return np.abs(np.diff(upper, axis=1)).max(1).mean() / np.ptp(upper), v[-100:-20, 20:-20].std()
@@ -56,7 +56,7 @@ def test_a_known_lens_is_undone(shot, profile, extra, tmp_path):
     burst = lb.read(shot, lens=path)
     assert any("sharpness from profile soft" in line for line in burst.sources[0].info.reasons)
     sharp, same = steepness(lb.develop(burst, off))
-    assert sharp > 1.5 * plain
+    assert sharp > 1.2 * plain
     assert same < 1.1 * noise
     none, _ = steepness(lb.develop(burst, off | {"deconvolution": {"amount": 0.0}}))
     assert none == pytest.approx(plain, rel=1e-3)

@@ -109,7 +109,8 @@ def plan(
     ratio = float(np.hypot(*shape) / np.hypot(*field.shape))
     lens = field.at((y / far).ravel(), (x / far).ravel(), f_y * ratio, f_x * ratio)
     if not has_pixels:
-        lens = lens / np.float32(np.sinc(f_y * ratio)[:, None] * np.sinc(f_x * ratio)[None, :])
+        square = np.sinc(f_y * ratio)[:, None] * np.sinc(f_x * ratio)[None, :]
+        lens = lens / np.maximum(square, 0.1).astype(np.float32)
     size = np.maximum(np.abs(lens), 1e-3)
     left = np.exp(-2 * (np.pi * settings.finest_px) ** 2 * (f_y[:, None] ** 2 + f_x[None, :] ** 2))
     inverse = np.conj(lens) * (left / size ** (1 + settings.amount))
