@@ -110,10 +110,10 @@ def plan(
     lens = field.at((y / far).ravel(), (x / far).ravel(), f_y * ratio, f_x * ratio)
     if not has_pixels:
         square = np.sinc(f_y * ratio)[:, None] * np.sinc(f_x * ratio)[None, :]
-        lens = lens / np.maximum(square, 0.1).astype(np.float32)
+        lens = np.asarray(lens / np.maximum(square, 0.1), np.complex64)
     size = np.maximum(np.abs(lens), 1e-3)
     left = np.exp(-2 * (np.pi * settings.finest_px) ** 2 * (f_y[:, None] ** 2 + f_x[None, :] ** 2))
-    inverse = np.conj(lens) * (left / size ** (1 + settings.amount))
+    inverse = np.asarray(np.conj(lens) * (left / size ** (1 + settings.amount)), np.complex128)
     inverse /= np.sqrt(1 + (np.abs(inverse) / settings.most_gain) ** 2) / np.sqrt(1 + settings.most_gain**-2)
     return Inverse(shape, inverse.astype(np.complex64).reshape(n_y, n_x, *inverse.shape[1:]))
 
