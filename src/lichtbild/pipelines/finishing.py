@@ -6,6 +6,7 @@ frame) -> camera RGB -> denoised -> through the lens -> display.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ Crop = tuple[int, int, int, int]
 
 BAND_PX = 512
 """Rows of the picture made at a time: some 6 MB a stage and megapixel of width; half as many cost 8 % more work."""
+# Of a proxy whose lines tell how the camera was held.
+_LINES_PX = 1600
 # Bands of the denoiser begin with a block of its coarsest scale.
 _DENOISE_STEP_PX = 32
 
@@ -109,12 +112,14 @@ def camera_rows(
 @dataclass(frozen=True, eq=False)
 class Finished:
     """A picture, DISPLAY_RGB of the default crop, what was found out about it, and the same for an HDR display: linear
-    light relative to SDR white, float32 [H, W, 3] up to 2^headroom_ev, None where it was not asked for."""
+    light relative to SDR white, float32 [H, W, 3] up to 2^headroom_ev, None where it was not asked for. `told`: lines
+    for people about what was found on the way."""
 
     picture: Frame
     facts: DevelopFacts
     hdr: Floats | None = None
     headroom_ev: float = 0.0
+    told: tuple[str, ...] = ()
 
 
 def finish(
@@ -129,9 +134,11 @@ def finish(
 ) -> Finished:
     """The picture of the default crop, and its rendition of `headroom_ev` stops above SDR white where that is above
     0."""
+    optics, told = _upright(source.frame, optics)
     plan, crop = _way(source.frame.info, source.frame.shape, optics)
     if plan is not None and not plan.can_be_banded:
         source = Whole(lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics))
+        optics = optics.turned
         plan, crop = _way(source.frame.info, source.frame.shape, optics)
     frame, scale = source.frame, source.scale
     facts = _facts(frame, plan, crop, params, scale)
@@ -159,7 +166,18 @@ def finish(
     assert part is not None
     info = part.with_info(shape=(height, width), default_crop=(0, 0, height, width)).info
     picture = part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective)))
-    return Finished(picture, facts, hdr, headroom_ev)
+    return Finished(picture, facts, hdr, headroom_ev, told)
+
+
+def _upright(frame: Frame, optics: lens.LensParams) -> tuple[lens.LensParams, tuple[str, ...]]:
+    """The angles that the picture's own lines tell, where they are asked for."""
+    if not optics.upright:
+        return optics, ()
+    proxy, cell = develop_display.make_proxy(frame, _LINES_PX)
+    ready = lens.plan(frame.info, frame.shape, dataclasses.replace(optics.turned, upright=False))
+    if ready is not None and ready.can_be_banded:
+        proxy = ready.proxy(proxy, cell)
+    return lens.upright(proxy, optics)
 
 
 def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tuple[lens.LensPlan | None, Crop]:

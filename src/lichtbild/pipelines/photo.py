@@ -260,6 +260,7 @@ def develop(
         "exposure_ev": round(facts.tone.exposure_ev, 2),
         "look": look.name,
         "assumed": [*made.report["assumed"], *facts.reasons],
+        "notes": [*made.report.get("notes", ()), *done.told],
     }
     done = dataclasses.replace(done, picture=done.picture.replaced(colour_space=space))
     return done, dataclasses.replace(made, report=report)
