@@ -94,7 +94,7 @@ def visual_noise(patch: npt.NDArray[Any], viewing: Viewing) -> list[Figure]:
     if viewing.px_per_degree <= 0:
         raise UsageError(f"{viewing.px_per_degree} px a degree", where="viewing")
     encoded = patch / np.iinfo(patch.dtype).max if patch.dtype.kind == "u" else patch.astype(np.float64)
-    xyz = _filtered(srgb_decode(encoded.astype(np.float64)) @ SRGB_TO_XYZ.T, viewing)
+    xyz = seen_at(srgb_decode(encoded.astype(np.float64)) @ SRGB_TO_XYZ.T, viewing)
     luv, lab = _xyz_to_luv(xyz), xyz_to_lab(np.maximum(xyz, 0), WHITE)
     sl, su, sv = (float(luv[..., k].std(ddof=1)) for k in range(3))
     clause = "ISO 15739:2013, annex B"
@@ -115,16 +115,23 @@ def visual_noise(patch: npt.NDArray[Any], viewing: Viewing) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _filtered(xyz: Floats, viewing: Viewing) -> Floats:
-    """What the eye resolves, mirrored at the border."""
+def seen_at(xyz: Floats, viewing: Viewing, is_low_pass: bool = False) -> Floats:
+    """XYZ [h, w, 3] (D65, 1 = white) as the eye resolves it, mirrored at the border; the mean stays.
+
+    `is_low_pass` holds the achromatic weight at 1 below its peak.
+    """
     level = xyz.mean((0, 1))
     opponent = (xyz / WHITE) @ OPPONENT.T
     h, w = xyz.shape[:2]
-    pad = min(h, w) // 2
+    # The weights reach about half a degree; a patch smaller than that is mirrored whole.
+    pad = min(min(h, w) // 2, max(16, int(0.6 * viewing.px_per_degree)))
     wide = np.pad(opponent, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
     fy, fx = np.fft.fftfreq(wide.shape[0]), np.fft.rfftfreq(wide.shape[1])
     frequency = np.hypot(fy[:, None], fx[None]) * viewing.px_per_degree
-    weights = (luminance_sensitivity(frequency), colour_sensitivity(frequency, 1), colour_sensitivity(frequency, 2))
+    achromatic = luminance_sensitivity(frequency)
+    if is_low_pass:
+        achromatic = np.where(frequency < 4.0, 1.0, achromatic)
+    weights = (achromatic, colour_sensitivity(frequency, 1), colour_sensitivity(frequency, 2))
     seen = [np.fft.irfft2(np.fft.rfft2(wide[..., k]) * weight, wide.shape[:2]) for k, weight in enumerate(weights)]
     inner = np.stack(seen, -1)[pad : pad + h, pad : pad + w]
     back = (inner @ np.linalg.inv(OPPONENT).T) * WHITE
