@@ -66,9 +66,7 @@ def facts_of(frame: Frame, look: Look, *, is_local: bool = False) -> tuple[Devel
     facts = develop_display.analyse(frame, params)
     model = facts.tone.model if is_local else np.zeros_like(facts.tone.model)
     shape = tone.shape_of(look.tone, tone.USUAL_WHITE * 2.0**look.tone.white_ev)
-    seen = dataclasses.replace(
-        facts.tone, exposure_ev=0.0, floor=2e-5, model=model, shape=shape, lut=tone.table(shape)
-    )
+    seen = dataclasses.replace(facts.tone, exposure_ev=0.0, floor=2e-5, model=model, shape=shape, lut=tone.table(shape))
     return dataclasses.replace(facts, tone=seen), params
 
 
@@ -104,7 +102,9 @@ def hue_ring(look: Look) -> tuple[Check, Check, Check]:
     chroma = np.array([0.015, 0.025, 0.04])[:, None]
     ring = np.stack([0.62 + 0 * hue * chroma, chroma * np.cos(hue), chroma * np.sin(hue)], -1)
     scene = np.repeat(np.repeat(cs.oklab_to_xyz(ring) @ cs.XYZ_TO_REC2020.T, 8, 0), 8, 1)
-    plain = dataclasses.replace(bare(look), hues=(), split=SplitLook(), colour=ColourLook(1.0, 1.0, 1.0, 0.0, gamut=0.98))
+    plain = dataclasses.replace(
+        bare(look), hues=(), split=SplitLook(), colour=ColourLook(1.0, 1.0, 1.0, 0.0, gamut=0.98)
+    )
     moved = dataclasses.replace(bare(look), colour=dataclasses.replace(look.colour, gamut=0.98))
     before, after = (oklab(shown(scene, which)[4::8, 4::8]) for which in (plain, moved))
     wanted = declared_move(look, before)

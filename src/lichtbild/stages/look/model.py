@@ -211,7 +211,11 @@ def from_document(document: dict[str, Any], name: str, base: Look | None = None)
                 raise RecipeError(f"{key} is a section: [{key}]", where=f"look {name}")
             made[key] = _section(SECTIONS[key], getattr(base, key), value, name, key)
         else:
-            raise RecipeError(f"there is no section {key!r}", where=f"look {name}", hint=", ".join(("intent", "skin", "hues", *SECTIONS)))
+            raise RecipeError(
+                f"there is no section {key!r}",
+                where=f"look {name}",
+                hint=", ".join(("intent", "skin", "hues", *SECTIONS)),
+            )
     return dataclasses.replace(base, **made)
 
 

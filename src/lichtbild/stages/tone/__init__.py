@@ -280,5 +280,6 @@ __all__ = [
     "curve",
     "filmic",
     "matrices",
-    "scene_exposure_ev", "shape_of",
+    "scene_exposure_ev",
+    "shape_of",
 ]
