@@ -1,6 +1,7 @@
 """The camera run forwards: scene + camera + hand -> burst, with the truth beside it."""
 
 from lichtbild.sensor.model import Crosstalk, Sensor
+from lichtbild.simulate.bodies import Body, Module, body_names, load_body
 from lichtbild.simulate.burst import Simulation, simulate, write_burst
 from lichtbild.simulate.hand import Hand
 from lichtbild.simulate.harbour import procedural_scene
@@ -14,10 +15,12 @@ from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 __all__ = [
     "SCENES",
+    "Body",
     "Crosstalk",
     "Hand",
     "Layer",
     "Lens",
+    "Module",
     "Scene",
     "Sensor",
     "SimulatedBurst",
@@ -26,8 +29,10 @@ __all__ = [
     "Travel",
     "Truth",
     "VirtualCamera",
+    "body_names",
     "expose",
     "from_picture",
+    "load_body",
     "make_scene",
     "procedural_scene",
     "simulate",
