@@ -1,4 +1,4 @@
-"""Looks: which there are, what they do, how to take them elsewhere, and how to make one from a picture before and after.
+"""Looks: which there are, what they do, how to take them elsewhere, how to make one from a picture before and after.
 
 list               the looks that come along, a line each
 show NAME          its numbers, as the TOML that makes it, and what was measured of it

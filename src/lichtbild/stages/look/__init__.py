@@ -91,6 +91,6 @@ def _spread(plane: Floats, reach: float) -> Floats:
 
 
 __all__ = [
-    "DEFAULT", "Look", "LookFacts", "LookParams", "analyse", "cube", "from_document", "grain", "mixed", "mono_matrix", "moves",
-    "panchromatic", "reference", "to_document",
+    "DEFAULT", "Look", "LookFacts", "LookParams", "analyse", "cube", "from_document", "grain", "mixed", "mono_matrix",
+    "moves", "panchromatic", "reference", "to_document",
 ]  # fmt: skip

@@ -160,7 +160,6 @@ def analyse(
     params = params or ToneParams()
     info = work_proxy.info
     keep = info.camera.is_rendered if identity is None else identity
-    shape = work_proxy.shape
     if keep:
         return _of_rendered(work_proxy, params, look)
     y = np.asarray(work_proxy.pixels @ reference.LUMA, np.float32)
