@@ -6,7 +6,7 @@ from lichtbild.simulate.hand import Hand
 from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone, with_lens
-from lichtbild.simulate.scene import Mover, Scene, from_picture
+from lichtbild.simulate.scene import Layer, Scene, Travel, from_picture
 from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
@@ -14,13 +14,14 @@ from lichtbild.simulate.truth import SimulatedBurst, Truth
 __all__ = [
     "Crosstalk",
     "Hand",
+    "Layer",
     "Lens",
-    "Mover",
     "Scene",
     "Sensor",
     "SimulatedBurst",
     "Simulation",
     "TracedLens",
+    "Travel",
     "Truth",
     "VirtualCamera",
     "expose",
