@@ -100,10 +100,7 @@ def write_gyro(
         texts[f"{name}.gcsv"] = _gcsv(stamps, rate, views.readout_s, name)
     if "opencamera" in kinds:
         device = rate @ AXES_OF_ANDROID
-        rows = (
-            f"{x:.{_DIGITS}f},{y:.{_DIGITS}f},{z:.{_DIGITS}f},{t}\n"
-            for (x, y, z), t in zip(device, stamps, strict=True)
-        )
+        rows = (f"{_line(at)},{t}\n" for at, t in zip(device, stamps, strict=True))
         texts[f"{name}_gyro.csv"] = "".join(rows)
     if views.undone_rad.any():
         at = np.arange(time_s[0], time_s[-1], 1 / 200)
@@ -125,9 +122,13 @@ def _gcsv(stamps: list[int], rate: Float64, readout_s: float, name: str) -> str:
         f"id,lichtbild_simulate\nnote,{name}\norientation,XYZ\nframe_readout_time,{readout_s * 1000:.6f}\n"
         "frame_readout_direction,0\ntscale,0.000000001\ngscale,1.0\nt,gx,gy,gz\n"
     )
-    rows = (f"{t},{','.join(f'{v:.9f}' for v in at)}\n" for t, at in zip(stamps, axes, strict=True))
+    rows = (f"{t},{_line(at)}\n" for t, at in zip(stamps, axes, strict=True))
     return head + "".join(rows)
 
 
 def _nanoseconds(time_s: Float64) -> list[int]:
     return [round(float(t) * 1e9) for t in np.asarray(time_s)]
+
+
+def _line(values: Float64) -> str:
+    return ",".join(f"{v:.9f}" for v in values)

@@ -18,6 +18,8 @@ Float64 = npt.NDArray[np.float64]
 
 # Rows between two nodes of a frame's motion, which goes in straight lines from one to the next.
 MOTION_ROWS = 16
+# What lens and pixel reach over the edge of a frame.
+_ROOM_PX = 10
 
 
 def n_nodes(height: int) -> int:
@@ -188,3 +190,23 @@ def to_frame(back: Float64, x: Float64, y: Float64) -> tuple[Float64, Float64]:
     for _ in range(4):
         u, v = moved(np.linalg.inv(row_at(back, v)), x, y)
     return u, v
+
+
+def nearest_affine(first: Float64, other: Float64, shape: tuple[int, int]) -> Float64:
+    """float64 [2, 3]: (x, y) in one frame -> (x, y) in another, least squares over the picture; ways back as in
+    `to_frame`."""
+    y, x = (a.ravel() for a in np.meshgrid(*(np.linspace(0, n, 9) for n in shape), indexing="ij"))
+    u, v = to_frame(other, *moved(row_at(first, y), x, y))
+    fitted = np.linalg.lstsq(np.stack([x, y, np.ones_like(x)], 1), np.stack([u, v], 1), rcond=None)[0]
+    return np.asarray(fitted.T)
+
+
+def margin_px(views: Views, shape: tuple[int, int]) -> int:
+    """How many px beyond frame 0 a scene needs for these views, patterns included."""
+    x, y = np.array([0.0, shape[1], 0, shape[1]]), np.array([0.0, 0, shape[0], shape[0]])
+    farthest = 0.0
+    for frame in range(views.n_frames):
+        for part in (0.0, 0.5, 1.0):
+            u, v = moved(row_at(np.linalg.inv(views.turned(frame, part)), y), x, y)
+            farthest = max(farthest, -u.min(), -v.min(), u.max() - shape[1], v.max() - shape[0])
+    return int(np.ceil(farthest)) + _ROOM_PX
