@@ -8,6 +8,7 @@ from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone, with_lens
 from lichtbild.simulate.scene import Layer, Scene, Travel, from_picture
+from lichtbild.simulate.scenes import SCENES, make_scene
 from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.shake import SHAKES, STEADY, TRIPOD, WALKING, Shake, Spectrum
 from lichtbild.simulate.stabiliser import Stabiliser
@@ -15,6 +16,7 @@ from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 __all__ = [
+    "SCENES",
     "SHAKES",
     "STEADY",
     "TRIPOD",
@@ -37,6 +39,7 @@ __all__ = [
     "VirtualCamera",
     "expose",
     "from_picture",
+    "make_scene",
     "procedural_scene",
     "shaken",
     "simulate",

@@ -26,7 +26,7 @@ from lichtbild.core import (
     native,
     silent,
 )
-from lichtbild.simulate.draw import Canvas, Drawable, back_from
+from lichtbild.simulate.draw import Drawable, Screen, back_from
 from lichtbild.simulate.glass import Glass, Stack
 from lichtbild.simulate.hand import Hand
 from lichtbild.simulate.lens import Lens
@@ -179,34 +179,34 @@ class Simulation:
         planes = np.full((2, 2), 0 if plane is None else plane, np.int32)
         if plane is None:
             planes = np.asarray(self.camera.sensor.cfa.colours, np.int32)
-        canvas = Canvas(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling, not ideal)
+        screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling, not ideal)
         reach = 0.0 if still else self._reach_px(frame)
         if self._is_plain:
-            return np.maximum(self._plain_light(canvas, frame, planes, exposure_parts(reach)), 0)
+            return np.maximum(self._plain_light(screen, frame, planes, exposure_parts(reach)), 0)
         # Patterns longer than this cost more than drawing again.
         pieces = math.ceil(reach / LONGEST_PATTERN_PX) if reach > 0 else 1
         out = np.zeros(self.shape, np.float32)
         for k in range(pieces):
             at, weights = exposure_parts(reach / pieces)
-            out += self._glass(canvas, frame, (at + k) / pieces, weights).light(planes) / np.float32(pieces)
+            out += self._glass(screen, frame, (at + k) / pieces, weights).light(planes) / np.float32(pieces)
         # Splines swing below black beside points far above white.
         return np.maximum(out, 0)
 
     def _plain_light(
-        self, canvas: Canvas, frame: int, planes: npt.NDArray[np.int32], parts: tuple[Float64, Float64]
+        self, screen: Screen, frame: int, planes: npt.NDArray[np.int32], parts: tuple[Float64, Float64]
     ) -> Float32:
         """Drawn at moments of the exposure, and added up: what is in front hides what is behind at each of them."""
         total: Float32 | None = None
         for part, weight in zip(*parts, strict=True):
             out = np.empty(self.shape, np.float32)
             for drawable in self._layers:
-                canvas.draw(out, drawable, self._back(drawable, (frame, float(part))), planes)
+                screen.draw(out, drawable, self._back(drawable, (frame, float(part))), planes)
             out *= np.float32(weight)
             total = out if total is None else total + out
         assert total is not None
         return total
 
-    def _glass(self, canvas: Canvas, frame: int, at: Float64, weights: Float64) -> Glass:
+    def _glass(self, screen: Screen, frame: int, at: Float64, weights: Float64) -> Glass:
         """Layers in stacks that are blurred alike, drawn at the middle of some moments of the exposure."""
         middle = float(at @ weights)
         stacks: list[Stack] = []
@@ -214,7 +214,7 @@ class Simulation:
         for drawable, spot in zip(self._layers, self._spots_px, strict=True):
             back = self._back(drawable, (frame, middle))
             backs = [self._back(drawable, (frame, float(part))) for part in at] if len(at) > 1 else [back]
-            ways = ways_px(self._lens if canvas.is_distorted else None, self.shape, back, backs)
+            ways = ways_px(self._lens if screen.is_distorted else None, self.shape, back, backs)
             if last is not None and abs(last[0] - spot) < SHARP_PX and np.abs(last[1] - ways).max() < ALIKE_PX:
                 top = stacks[-1]
                 stacks[-1] = Stack([*top.layers, drawable], [*top.backs, back], top.nodes)
@@ -224,7 +224,7 @@ class Simulation:
                 nodes = along(nodes, ways, weights)
             stacks.append(Stack([drawable], [back], nodes))
             last = spot, ways
-        return Glass(canvas, stacks)
+        return Glass(screen, stacks)
 
     def _still_nodes(self, spot_px: float) -> Float32:
         """Patterns of lens, focus and pixel; computed once for each spot."""
@@ -273,9 +273,9 @@ class Simulation:
         """The light of frame 0 in all colours, the motion, and masks of what moves. 16 bytes a pixel."""
         rgb = np.stack([self.light(0, c) for c in range(3)], 2)
         facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed}
-        canvas = Canvas(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling)
+        screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling)
         duration_s = (self.n_frames - 1) * self.camera.interval_s
-        masks = masks_of(canvas, self._layers, self._from_first, self.n_frames, duration_s)
+        masks = masks_of(screen, self._layers, self._from_first, self.n_frames, duration_s)
         rows = None if isinstance(self.views, StillViews) else np.stack([self.rows(k) for k in range(self.n_frames)])
         return Truth(rgb, self.light(0), self.affines, self.camera.neutral(), masks, None, facts, rows)
 

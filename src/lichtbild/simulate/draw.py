@@ -118,7 +118,7 @@ def motion_numbers(splines: Splines, back: Float64) -> tuple[Float32, tuple[int,
 
 
 @dataclass(frozen=True, eq=False)
-class Canvas:
+class Screen:
     """A mosaic that layers are drawn on, through a lens whose blur their coefficients hold already.
 
     Parameters

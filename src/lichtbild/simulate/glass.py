@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import native
-from lichtbild.simulate.draw import COVER, Canvas, Drawable, motion_numbers, over
+from lichtbild.simulate.draw import COVER, Drawable, Screen, motion_numbers, over
 from lichtbild.simulate.lens import CELL_PX, LENS_TERMS, lens_frame
 
 Float32 = npt.NDArray[np.float32]
@@ -40,10 +40,10 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class Glass:
-    """Stacks of layers on a canvas, the nearest last. Over each other they are laid after their blur, by their blurred
+    """Stacks of layers on a screen, the nearest last. Over each other they are laid after their blur, by their blurred
     cover: exact where what is behind is even under the blur of the edge."""
 
-    canvas: Canvas
+    screen: Screen
     stacks: Sequence[Stack]
 
     def light(self, planes: Int32) -> Float32:
@@ -54,9 +54,9 @@ class Glass:
         In bands of 256 rows: 50 MB besides the layers at 12 MP. 4 s of processor for 12 MP: 2.6 for drawing 48 million
         samples of three colours, 0.5 to 1.7 for 16 to 32 taps along each axis.
         """
-        height, width = self.canvas.shape
+        height, width = self.screen.shape
         out = np.empty((height, width), np.float32)
-        zones = [[self.canvas.zone(d, b) for d, b in zip(s.layers, s.backs, strict=True)] for s in self.stacks]
+        zones = [[self.screen.zone(d, b) for d, b in zip(s.layers, s.backs, strict=True)] for s in self.stacks]
         for top in range(0, height, BAND_PX):
             rows = min(BAND_PX, height - top)
             band = out[top : top + rows]
@@ -76,7 +76,7 @@ class Glass:
         return out
 
     def _collect(self, fine: Float32, nodes: Float32, planes: Int32, top: int, out: Float32) -> None:
-        native.call("simulate_blur_sites", fine, nodes, planes, self.canvas.quad - 1, top, out)
+        native.call("simulate_blur_sites", fine, nodes, planes, self.screen.quad - 1, top, out)
 
     def _composed(self, stack: Stack, met: Sequence[bool], top: int, rows: int) -> tuple[Float32, Float32 | None]:
         """Light of a stack [3, ...] and its cover for each colour [3, ...], None where its first layer is opaque."""
@@ -98,15 +98,15 @@ class Glass:
 
     def _drawn(self, drawable: Drawable, back: Float64, taps: int, top: int, rows: int) -> Float32:
         """float32 [n, 2 rows + T, 4, W4]: two samples a px, as `simulate_blur_sites` reads them."""
-        canvas, width, s = self.canvas, self.canvas.shape[1], self.canvas.oversampling
+        screen, width, s = self.screen, self.screen.shape[1], self.screen.oversampling
         columns = -(-width // CELL_PX) * (CELL_PX // 2) + (2 + taps) // 4 + 1
         coefficients = drawable.splines.coefficients
         fine = np.empty((len(coefficients), 2 * rows + taps, 4, columns), np.float32)
-        warp = canvas.lens.undistortion() if canvas.is_distorted else np.zeros((3, LENS_TERMS), np.float32)
+        warp = screen.lens.undistortion() if screen.is_distorted else np.zeros((3, LENS_TERMS), np.float32)
         warps = np.tile(warp, (2, 1))
         motion, whole = motion_numbers(drawable.splines, back)
         border = taps // 2 - 1
-        frame = np.asarray(lens_frame(canvas.shape), np.float32)
+        frame = np.asarray(lens_frame(screen.shape), np.float32)
         native.call("simulate_project", coefficients, warps, frame, motion, 2 * top - border, border, s,
                     -whole[0] * s - 0.5, -whole[1] * s - 0.5, fine)  # fmt: skip
         return fine

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.simulate.draw import Canvas, Drawable
+from lichtbild.simulate.draw import Drawable, Screen
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -17,7 +17,7 @@ _TOUCHED = 0.005
 
 
 def masks_of(
-    canvas: Canvas,
+    screen: Screen,
     layers: Sequence[Drawable],
     back_at: Callable[[Drawable, int], Float64],
     n_frames: int,
@@ -28,15 +28,15 @@ def masks_of(
     `back_at(layer, frame)`: the way back from frame 0 to the layer where it is at the moment of a frame.
     """
     moving = [drawable for drawable in layers if drawable.layer.is_moving]
-    masks = {name: np.zeros(canvas.shape, bool) for name in (("objects", "swept", "boxes") if moving else ())}
+    masks = {name: np.zeros(screen.shape, bool) for name in (("objects", "swept", "boxes") if moving else ())}
     for drawable in moving:
         for k in range(n_frames):
             back = back_at(drawable, k)
-            zone = canvas.zone(drawable, back)
+            zone = screen.zone(drawable, back)
             if zone is None:
                 continue
             here = (slice(zone[0], zone[0] + zone[2]), slice(zone[1], zone[1] + zone[3]))
-            touched = canvas.cover(drawable, back, np.ones((2, 2), np.int32), zone) > _TOUCHED
+            touched = screen.cover(drawable, back, np.ones((2, 2), np.int32), zone) > _TOUCHED
             masks["swept"][here] |= touched
             if k == 0:
                 masks["objects"][here] |= touched
