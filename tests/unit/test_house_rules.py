@@ -27,7 +27,7 @@ ARROWS = {
     "looks": {"core", "stages", "capture", "output"},
     "pipelines": {"core", "optics", "sensor", "stages", "looks"},
     "api": {"core", "optics", "sensor", "stages", "looks", "pipelines", "capture", "output"},
-    "cli": {"core", "api", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
+    "cli": {"core", "optics", "api", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
 }
 
 HEAVY = ("numpy", "tifffile", "imagecodecs", "PIL", "rawpy", "scipy", "pillow_heif", "lichtbild.core", "argparse")

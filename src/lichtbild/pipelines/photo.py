@@ -18,10 +18,12 @@ from lichtbild.core.params import Params
 from lichtbild.pipelines import best, disputed, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish
+from lichtbild.pipelines.restored import restored
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.align.turned import told_by_gyro
+from lichtbild.stages.deconvolution import DeconvolutionParams
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
@@ -52,6 +54,7 @@ class PhotoParams:
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
     reconstruct: ReconstructParams = dataclasses.field(default_factory=ReconstructParams)
+    deconvolution: DeconvolutionParams = dataclasses.field(default_factory=DeconvolutionParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
     white_balance: WhiteBalanceParams = dataclasses.field(default_factory=WhiteBalanceParams)
     highlights: HighlightsParams = dataclasses.field(default_factory=HighlightsParams)
@@ -237,7 +240,7 @@ def develop(
     """
     look = looks.chosen(params.look)  # before any work: a name may be wrong
     made = negative(burst, params, progress, explain=explain)
-    source = source_of(made)
+    source = restored(source_of(made), params.deconvolution)
     if explain:
         explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen, look)

@@ -1,6 +1,7 @@
 """The camera run forwards: scene + camera + hand -> burst, with the truth beside it."""
 
 from lichtbild.sensor.model import Crosstalk, Sensor
+from lichtbild.simulate.bodies import Body, Module, body_names, load_body
 from lichtbild.simulate.burst import Simulation, shaken, simulate, write_burst
 from lichtbild.simulate.gyro_log import Gyro, write_gyro
 from lichtbild.simulate.hand import Hand
@@ -21,11 +22,13 @@ __all__ = [
     "STEADY",
     "TRIPOD",
     "WALKING",
+    "Body",
     "Crosstalk",
     "Gyro",
     "Hand",
     "Layer",
     "Lens",
+    "Module",
     "Scene",
     "Sensor",
     "Shake",
@@ -37,8 +40,10 @@ __all__ = [
     "Travel",
     "Truth",
     "VirtualCamera",
+    "body_names",
     "expose",
     "from_picture",
+    "load_body",
     "make_scene",
     "procedural_scene",
     "shaken",
