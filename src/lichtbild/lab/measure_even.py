@@ -249,10 +249,24 @@ def _found_patches(picture: LabPicture) -> list[Box]:
             and height < 3 * width < 9 * height
         ):
             found.append(box)
+    green = picture.linear[..., 1]
+    found = [box for box in found if _is_one_tone(green[box])]
     found.sort(key=lambda b: -(b[0].stop - b[0].start) * (b[1].stop - b[1].start))
     # An even area of a tenth of the frame is ground or wall, no patch.
     limit = 0.1 * labels.size
     return [b for b in found if (b[0].stop - b[0].start) * (b[1].stop - b[1].start) < limit][:60]
+
+
+def _is_one_tone(patch: npt.NDArray[np.float32]) -> bool:
+    """Whether 4 x 4 fields of a patch agree but for noise and a slope of light: two patches side by side do not."""
+    h, w = patch.shape[0] // 4 * 4, patch.shape[1] // 4 * 4
+    cells = patch[:h, :w].reshape(4, h // 4, 4, w // 4).astype(np.float64)
+    means = cells.mean((1, 3))
+    y, x = np.mgrid[0:4, 0:4].astype(np.float64)
+    basis = np.linalg.qr(np.stack([np.ones(16), x.ravel(), y.ravel()], 1))[0]
+    rest = means.ravel() - basis @ (basis.T @ means.ravel())
+    noise = float(cells.std(axis=(1, 3)).mean()) / np.sqrt(h * w / 16)
+    return float(np.sqrt(rest @ rest / 13)) < 4 * noise + 0.005 * abs(float(means.mean()))
 
 
 def _thumbnail(pixels: npt.NDArray[np.uint8], longest: int = 900) -> npt.NDArray[np.uint8]:
