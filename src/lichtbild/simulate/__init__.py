@@ -1,35 +1,56 @@
 """The camera run forwards: scene + camera + hand -> burst, with the truth beside it."""
 
 from lichtbild.sensor.model import Crosstalk, Sensor
-from lichtbild.simulate.burst import Simulation, simulate, write_burst
+from lichtbild.simulate.bodies import Body, Module, body_names, load_body
+from lichtbild.simulate.burst import Simulation, shaken, simulate, write_burst
+from lichtbild.simulate.gyro_log import Gyro, write_gyro
 from lichtbild.simulate.hand import Hand
 from lichtbild.simulate.harbour import procedural_scene
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone, with_lens
 from lichtbild.simulate.scene import Layer, Scene, Travel, from_picture
+from lichtbild.simulate.scenes import SCENES, make_scene
 from lichtbild.simulate.sensor import expose
+from lichtbild.simulate.shake import SHAKES, STEADY, TRIPOD, WALKING, Shake, Spectrum
+from lichtbild.simulate.stabiliser import Stabiliser
 from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
 
 __all__ = [
+    "SCENES",
+    "SHAKES",
+    "STEADY",
+    "TRIPOD",
+    "WALKING",
+    "Body",
     "Crosstalk",
+    "Gyro",
     "Hand",
     "Layer",
     "Lens",
+    "Module",
     "Scene",
     "Sensor",
+    "Shake",
     "SimulatedBurst",
     "Simulation",
+    "Spectrum",
+    "Stabiliser",
     "TracedLens",
     "Travel",
     "Truth",
     "VirtualCamera",
+    "body_names",
     "expose",
     "from_picture",
+    "load_body",
+    "make_scene",
     "procedural_scene",
+    "shaken",
     "simulate",
     "traced_lens",
     "virtual_phone",
     "with_lens",
     "write_burst",
+    "write_gyro",
 ]

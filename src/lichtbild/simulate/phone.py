@@ -24,7 +24,9 @@ from lichtbild.optics.field import through_focus_mm
 from lichtbild.optics.lens_file import read_lens
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.sensor.model import Sensor
+from lichtbild.simulate.gyro_log import Gyro
 from lichtbild.simulate.lens import Lens
+from lichtbild.simulate.stabiliser import Stabiliser
 from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 
 Float64 = npt.NDArray[np.float64]
@@ -61,6 +63,10 @@ class VirtualCamera:
         From frame to frame, and from the first row to the last.
     white_at
         Signal of green, in units of saturation, for a white surface of the scene (1): the exposure.
+    focus_m
+        Distance that is sharp, m (infinity: the far); what is nearer or farther is blurred. None: all is sharp.
+    stabiliser, gyro
+        What moves the lens against a hand, if anything does; what logs its turns.
     """
 
     sensor: Sensor = field(default_factory=Sensor)
@@ -77,6 +83,9 @@ class VirtualCamera:
     interval_s: float = 1 / 15
     readout_s: float = 0.012
     white_at: float = 0.8
+    focus_m: float | None = None
+    stabiliser: Stabiliser | None = None
+    gyro: Gyro = field(default_factory=Gyro)
 
     def xyz_to_camera(self) -> Float64:
         """ColorMatrix for the scene's light, interpolated in reciprocal temperature as DNG 1.7 chapter 6 says."""
@@ -103,6 +112,16 @@ class VirtualCamera:
     def focal_px(self, shape: tuple[int, int]) -> float:
         """Focal length in px, from the 35 mm equivalent by the diagonal."""
         return float(self.focal_length_35mm / np.hypot(36, 24) * np.hypot(*shape))
+
+    def spot_px(self, shape: tuple[int, int], depth_m: float) -> float:
+        """Diameter of the spot that a point at a distance makes of the open lens, px; negative behind the focus.
+
+        Thin lens: aperture times focal length times the difference of the reciprocal distances.
+        """
+        if self.focus_m is None:
+            return 0.0
+        nearer = 1 / depth_m - 1 / self.focus_m
+        return float(self.focal_length_mm / self.f_number * 1e-3 * self.focal_px(shape) * nearer)
 
     def exposure(self, frame: int, iso: float, start_s: float) -> Exposure:
         return Exposure(
