@@ -123,7 +123,9 @@ def test_an_encoded_picture_is_measured_in_light() -> None:
     picture = truth.EdgePicture(5.0).drawn(truth.gaussian(0.6))
     expected = true_mtf50(truth.gaussian(0.6), 5.0)
     encoded = np.round(srgb_encode(picture) * 255).astype(np.uint8)
-    assert measure_edge(encoded, EdgeSettings(encoding="srgb")).figure("mtf50").value == pytest.approx(expected, rel=0.01)
+    assert measure_edge(encoded, EdgeSettings(encoding="srgb")).figure("mtf50").value == pytest.approx(
+        expected, rel=0.01
+    )
     power = picture ** (1 / 1.8)
     assert measure_edge(power, EdgeSettings(encoding=1.8)).figure("mtf50").value == pytest.approx(expected, rel=1e-3)
     codes = tuple(np.linspace(0, 1, 257) ** (1 / 1.8))

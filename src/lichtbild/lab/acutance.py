@@ -1,9 +1,9 @@
 """Acutance: how sharp an edge looks from where it is looked at (IEEE 1858 CPIQ).
 
 acutance = int_0^fmax MTF(v) D(v) CSF(v) dv / int_0^inf CSF(v) dv, v in cycles a degree, with the contrast sensitivity
-CSF(v) = 75 v^0.8 exp(-0.2 v) / 34.05 (Baxter, Cao, Eliasson, Phillips 2012, doi 10.1117/12.905752, equation 5) and D the
-MTF of the print or screen: a square dot, sinc(v / dots a degree). The standard itself is not public; this is its public
-description.
+CSF(v) = 75 v^0.8 exp(-0.2 v) / 34.05 (Baxter, Cao, Eliasson, Phillips 2012, doi 10.1117/12.905752, equation 5) and D
+the MTF of the print or screen: a square dot, sinc(v / dots a degree). The standard itself is not public; this is its
+public description.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where an edge lies and how it is blurred, by likelihood: every pixel weighed by its noise, nothing binned or smoothed.
+"""Where an edge lies and how it is blurred, by likelihood: each pixel weighed by its noise, nothing binned or smoothed.
 
 1. Location (a line, or a polynomial where the pixels ask for one), levels, shading and a Gaussian blur through the
    square pixel are fitted to the pixels together (Gauss-Newton, weights from the noise).
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lichtbild.lab.edge_departures import departures_of
 from lichtbild.lab.edge_model import Departures, GaussianEdge
 from lichtbild.lab.edge_noise import EdgeNoise
-from lichtbild.lab.edge_departures import departures_of
 from lichtbild.lab.edge_samples import EdgeSamples, first_line
 
 Floats = npt.NDArray[np.floating[Any]]

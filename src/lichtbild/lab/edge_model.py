@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -49,6 +48,8 @@ class GaussianEdge:
 
         Twofold integrals of the normal distribution, differenced over the corners of the pixel.
         """
+        from scipy.special import ndtr
+
         s = self.sigma_px
         area = float(np.prod(self.boxes_px))
         edge, slope, widening = (np.zeros_like(d_px, dtype=np.float64) for _ in range(3))

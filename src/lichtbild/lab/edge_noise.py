@@ -37,9 +37,7 @@ class EdgeNoise:
         return np.maximum(self.alpha * signal + self.beta, LEAST_VARIANCE)
 
     @classmethod
-    def measured(
-        cls, d: Floats, value: Floats, samples: EdgeSamples, total_sigma_px: float, reach_px: float
-    ) -> Self:
+    def measured(cls, d: Floats, value: Floats, samples: EdgeSamples, total_sigma_px: float, reach_px: float) -> Self:
         """From both sides, a plane (level and slopes) taken off each.
 
         Parameters

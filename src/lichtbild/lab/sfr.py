@@ -138,7 +138,9 @@ class Sfr:
         return next(f for f in self.figures if f.name.split(".", 1)[1] == ending)
 
 
-def measure_edge(region: Floats, settings: EdgeSettings = DEFAULT, is_plane: npt.NDArray[np.bool_] | None = None) -> Sfr:
+def measure_edge(
+    region: Floats, settings: EdgeSettings = DEFAULT, is_plane: npt.NDArray[np.bool_] | None = None
+) -> Sfr:
     """The spatial frequency response of the one edge in a region.
 
     Parameters
@@ -257,8 +259,8 @@ def _phases(fit: EdgeFit, samples: EdgeSamples) -> str:
     # A wide blur needs no dense phases: its spectrum ends before theirs repeats.
     if gap > max(WIDEST_GAP_PX, 0.5 * fit.shape.total_sigma_px):
         return (
-            f"the edge runs along the pixels (at {np.degrees(fit.shape.angle_rad):.2f} degrees): {gap:.2f} px of it lie "
-            "between samples; turn it by about 5 degrees"
+            f"the edge runs along the pixels (at {np.degrees(fit.shape.angle_rad):.2f} degrees): {gap:.2f} px of it "
+            "lie between samples; turn it by about 5 degrees"
         )
     return ""
 
@@ -301,7 +303,11 @@ def _of_fit(fit: EdgeFit, is_turned: bool, settings: EdgeSettings) -> Sfr:
         spread = float(np.linalg.norm(weights @ root))
         figures.append(Figure.within(name, float(weights @ mtf), spread, "", ACUTANCE_CLAUSE))
     mtf50 = figures[0]
-    if mtf50.value is not None and mtf50.high is not None and mtf50.high - mtf50.value > 1.96 * MOST_UNCERTAIN * mtf50.value:
+    if (
+        mtf50.value is not None
+        and mtf50.high is not None
+        and mtf50.high - mtf50.value > 1.96 * MOST_UNCERTAIN * mtf50.value
+    ):
         spread_text = (mtf50.high - mtf50.value) / 1.96 / mtf50.value
         return _found(settings, f"too noisy: MTF50 would be uncertain by {spread_text:.0%}")
     d = np.arange(-fit.reach_px[0], fit.reach_px[1], 0.125)
