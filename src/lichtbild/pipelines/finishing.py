@@ -98,6 +98,15 @@ class Whole(Source):
         return self.frame.rows(start, stop)
 
 
+def in_register(frame: Frame, white_balance: White, optics: lens.LensParams) -> tuple[Frame, tuple[str, ...]]:
+    """A negative whose lateral colour is known and, of a mosaic, undone before colours are compared; lines for people."""
+    info, told = lens.with_lateral_colour(frame, optics)
+    frame = frame.replaced(info=info)
+    if frame.domain is Domain.MOSAIC and optics.geometry:
+        frame = lens.registered(frame, white_balance)
+    return frame, told
+
+
 def camera_rows(
     frame: Frame, start: int, stop: int, white_balance: White, params: DemosaicParams, out: Floats | None = None
 ) -> Frame:

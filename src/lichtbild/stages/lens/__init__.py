@@ -15,12 +15,14 @@ from lichtbild.core.errors import DomainError, ShapeError
 from lichtbild.core.frame import Frame, FrameInfo
 from lichtbild.core.params import Params, param
 from lichtbild.stages.lens.geometry import is_warp
+from lichtbild.stages.lens.lateral import lateral_colour
 from lichtbild.stages.lens.plan import LensPlan, Resampling, plan_of
+from lichtbild.stages.lens.register import of_green, registered
 from lichtbild.stages.lens.straighten import attitude_from_lines, focal_px, turned_back
 from lichtbild.stages.linearise import apply_linear
 from lichtbild.stages.linearise.validity import sound_ops
 
-__all__ = ["LensParams", "LensPlan", "correct", "plan", "upright"]
+__all__ = ["LensParams", "LensPlan", "correct", "plan", "registered", "upright", "with_lateral_colour"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class LensParams(Params):
     """What a user can set about lens corrections."""
 
     geometry: bool = param(True, "straighten lines and remove lateral colour as the file says")
+    lateral_colour: str = param(
+        "automatic",
+        "red and blue brought to where green is: as told by file or profile, as found in the picture, or found only "
+        "where nothing is told",
+        choices=("automatic", "told", "found"),
+    )
     roll_deg: float = param(0.0, "how far the camera was turned clockwise, undone", unit="deg", low=-45.0, high=45.0)
     pitch_deg: float = param(0.0, "how far it looked up, undone for upright lines", unit="deg", low=-30.0, high=30.0)
     yaw_deg: float = param(0.0, "how far it looked to the right, undone", unit="deg", low=-30.0, high=30.0)
@@ -41,6 +49,30 @@ class LensParams(Params):
     def turned(self) -> LensParams:
         """What is left to ask for when the turn is done."""
         return dataclasses.replace(self, roll_deg=0.0, pitch_deg=0.0, yaw_deg=0.0)
+
+
+def with_lateral_colour(frame: Frame, params: LensParams) -> tuple[FrameInfo, tuple[str, ...]]:
+    """What the file tells, and the lateral colour that is found in the picture where that is asked for; a line for
+    people if there is some.
+
+    `frame` is a linear MOSAIC or CAMERA_RGB before its warp. Pictures that the camera developed are left alone.
+    """
+    info = frame.info
+    ops = info.opcodes.after_demosaic
+    told = any(is_warp(op) and len(getattr(op, "radial", ())) > 1 for op in ops)
+    if not params.geometry or info.kind == "picture" or params.lateral_colour == "told":
+        return info, ()
+    if told and params.lateral_colour == "automatic":
+        return info, ()
+    found = lateral_colour(frame)
+    if found is None or not found.is_certain:
+        return info, ()
+    if told:  # what is found is all there is: the file's planes are all treated as green is
+        ops = tuple(of_green(op) for op in ops)
+    opcodes = dataclasses.replace(info.opcodes, after_demosaic=(found.warp(), *ops))
+    red, blue = found.greatest_px
+    line = f"lateral colour found: red {red:.2f}, blue {blue:.2f} px at the most, undone"
+    return dataclasses.replace(info, opcodes=opcodes), (line,)
 
 
 def upright(small: Frame, params: LensParams) -> tuple[LensParams, tuple[str, ...]]:

@@ -102,7 +102,8 @@ def _sharp_tiles(frame: Frame) -> npt.NDArray[np.intp]:
     height, width = frame.shape
     # From border to border: the corners tell most.
     rows, columns = (
-        np.linspace(_BORDER + 2, n - TILE_PX - _BORDER - 2, n // TILE_PX).astype(np.intp) // 2 * 2 for n in (height, width)
+        np.linspace(_BORDER + 2, n - TILE_PX - _BORDER - 2, n // TILE_PX).astype(np.intp) // 2 * 2
+        for n in (height, width)
     )
     if frame.domain is Domain.MOSAIC:
         light = frame.pixels[0::2, 0::2][: height // 2, : width // 2]
