@@ -99,7 +99,7 @@ class Whole(Source):
 
 
 def in_register(frame: Frame, white_balance: White, optics: lens.LensParams) -> tuple[Frame, tuple[str, ...]]:
-    """A negative whose lateral colour is known and, of a mosaic, undone before colours are compared; lines for people."""
+    """A negative whose lateral colour is known, and undone if it is a mosaic still; lines for people."""
     info, told = lens.with_lateral_colour(frame, optics)
     frame = frame.replaced(info=info)
     if frame.domain is Domain.MOSAIC and optics.geometry:

@@ -168,6 +168,8 @@ def _fitted(
     covariance = np.eye(N_TERMS)
     for _ in range(ROUNDS):
         shift, weight = _shifts(tiles, colour, unit, powers @ known)
+        if np.count_nonzero(weight) < _MIN_TILES:
+            return (0.0,) * N_TERMS, 0.0, float("inf")
         found, covariance = _robust(powers, shift, weight)
         known = known + found
     r = np.linspace(0, 1, 33)

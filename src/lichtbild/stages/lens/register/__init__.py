@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lichtbild.core import memory, native
 from lichtbild.core.corrections import FixVignetteRadial, GainMap, Opcode
 from lichtbild.core.domain import Domain
-from lichtbild.core.frame import GAIN_STEP_PX, Frame
+from lichtbild.core.frame import Frame
 from lichtbild.stages.lens.geometry import Chain, is_warp
 
 __all__ = ["registered"]
@@ -20,7 +20,7 @@ Doubles = npt.NDArray[np.float64]
 # Less than this is not worth a pass over the picture, more than that is no lateral colour.
 LEAST_PX, MOST_PX = 0.05, 8.0
 _MIN_SIDE_PX = 64
-_COARSE_PX = 64
+_COARSE_PX, _STEP_PX = 64, 32
 
 
 def registered(frame: Frame, white_balance: tuple[float, float, float]) -> Frame:
@@ -79,7 +79,7 @@ def of_green(op: Opcode) -> Opcode:
 
 
 def _displacement(chain: Chain, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """float32 [ceil(H/16)+2, ceil(W/16)+2, 2, 2]: (x, y) in px of red and blue at green's places in the raw picture."""
+    """float32 [ceil(H/32)+2, ceil(W/32)+2, 2, 2]: (x, y) in px of red and blue at green's places in the raw picture."""
     # Coarse nodes: lateral colour is smooth. Where a straight picture's point lies in green, by fixed point.
     n_y, n_x = (-(-n // _COARSE_PX) + 2 for n in shape)
     y, x = np.meshgrid(np.arange(n_y) * float(_COARSE_PX), np.arange(n_x) * float(_COARSE_PX), indexing="ij")
@@ -92,7 +92,7 @@ def _displacement(chain: Chain, shape: tuple[int, int]) -> npt.NDArray[np.float3
         from_y, from_x, _ = chain.source(plane, py, px)
         gy, gx, _ = chain.source(1, py, px)
         coarse[:, :, n, 0], coarse[:, :, n, 1] = from_x - gx, from_y - gy
-    fine = [np.arange(-(-n // GAIN_STEP_PX) + 2, dtype=np.float64) * (GAIN_STEP_PX / _COARSE_PX) for n in shape]
+    fine = [np.arange(-(-n // _STEP_PX) + 2, dtype=np.float64) * (_STEP_PX / _COARSE_PX) for n in shape]
     return np.ascontiguousarray(_between(_between(coarse, fine[0], 0), fine[1], 1), np.float32)
 
 

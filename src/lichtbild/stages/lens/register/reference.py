@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-STEP, MOST, FLOOR, PAD = 16, 8.0, 1e-5, 24
+Indices = npt.NDArray[np.intp]
+STEP, MOST, FLOOR, PAD = 32, 8.0, 1e-5, 48
 
 
 def lens_register(
@@ -16,6 +17,7 @@ def lens_register(
     """Same arguments as the kernel: mosaic [H, W], grid [.., .., 2, 2], out [H, W], written in place.
 
     Green at the sites of red and blue is the mean of its neighbours along rows and columns, weighted by 1 / slope^2.
+    The whole part of a displacement is that of a cell's middle (32 px); what is left may be a little below 0 or over 1.
     Red less green, green taken where it shows the same thing, is smooth; it is moved to where red is wanted, and green
     of that site added.
     """
@@ -25,16 +27,21 @@ def lens_register(
     out[...] = mosaic
     for colour, gain in enumerate((red_gain, blue_gain)):
         first = (red_row + colour) % 2, (red_column + colour) % 2
-        rows, columns = (np.arange(f - 16, n + 16, 2) for f, n in zip(first, mosaic.shape, strict=True))
+        rows, columns = (np.arange(f - 32, n + 32, 2) for f, n in zip(first, mosaic.shape, strict=True))
         dx, dy = (_displaced(grid[:, :, colour, n], rows, columns) for n in (0, 1))
-        shown = _cubic(green, rows[:, None] - dy + PAD, columns[None, :] - dx + PAD)
-        difference = raw[np.ix_(rows + PAD, columns + PAD)] * gain - shown
-        sites = np.s_[8:-8, 8:-8]
+        middle = [_displaced(grid[:, :, colour, n], rows, columns // STEP * STEP + STEP // 2) for n in (0, 1)]
+        ix, iy = (np.floor(-m).astype(int) for m in middle)
+        at_y, at_x = np.meshgrid(rows + PAD, columns + PAD, indexing="ij")
+        shown = _cubic(green, at_y + iy, at_x + ix, -dy - iy, -dx - ix)
+        difference = raw[at_y, at_x] * gain - shown
+        jx, jy = (np.floor(m / 2).astype(int) for m in middle)
         v, u = np.mgrid[0 : rows.size, 0 : columns.size]
-        moved = _linear(difference, (v + dy / 2)[sites], (u + dx / 2)[sites])
-        at = np.ix_(rows[8:-8], columns[8:-8])
-        inside = np.ix_(rows[8:-8] + PAD, columns[8:-8] + PAD)
-        out[at] = (green[inside] + moved) / gain
+        sites = np.s_[12:-12, 12:-12]
+        moved = _linear(difference, (v + jy)[sites], (u + jx)[sites], (dy / 2 - jy)[sites], (dx / 2 - jx)[sites])
+        inside = (at_y >= PAD) & (at_y < PAD + mosaic.shape[0]) & (at_x >= PAD) & (at_x < PAD + mosaic.shape[1])
+        inside = inside[sites]
+        wanted = (green[at_y, at_x][sites] + moved) / gain
+        out[at_y[sites][inside] - PAD, at_x[sites][inside] - PAD] = wanted[inside]
 
 
 def _green(raw: Doubles, is_other: npt.NDArray[np.bool_]) -> Doubles:
@@ -63,28 +70,21 @@ def _displaced(nodes: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[n
     return np.asarray(np.clip(upper * (1 - fy)[:, None] + lower * fy[:, None], -MOST, MOST))
 
 
-def _cubic(values: Doubles, y: Doubles, x: Doubles) -> Doubles:
+def _cubic(values: Doubles, y: Indices, x: Indices, fy: Doubles, fx: Doubles) -> Doubles:
     def weights(f: Doubles) -> list[Doubles]:
         return [0.5 * f * (f * (2 - f) - 1), 1 + 0.5 * f * f * (3 * f - 5), 0.5 * f * (1 + f * (4 - 3 * f)),
                 0.5 * f * f * (f - 1)]  # fmt: skip
 
-    iy, ix = np.floor(y).astype(int), np.floor(x).astype(int)
-    wy, wx = weights(y - iy), weights(x - ix)
-
-    def held(index: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.intp]:
-        return np.clip(index, 0, n - 1)
-
-    total = np.zeros_like(y)
+    wy, wx = weights(fy), weights(fx)
+    n_rows, n_columns = (n - 1 for n in values.shape)
+    total = np.zeros_like(fy)
     for n in range(4):
         for m in range(4):
-            rows, columns = held(iy + n - 1, values.shape[0]), held(ix + m - 1, values.shape[1])
-            total += wy[n] * wx[m] * values[rows, columns]
+            total += wy[n] * wx[m] * values[np.clip(y + n - 1, 0, n_rows), np.clip(x + m - 1, 0, n_columns)]
     return total
 
 
-def _linear(values: Doubles, y: Doubles, x: Doubles) -> Doubles:
-    iy, ix = np.floor(y).astype(int), np.floor(x).astype(int)
-    fy, fx = y - iy, x - ix
-    upper = values[iy, ix] * (1 - fx) + values[iy, ix + 1] * fx
-    lower = values[iy + 1, ix] * (1 - fx) + values[iy + 1, ix + 1] * fx
+def _linear(values: Doubles, y: Indices, x: Indices, fy: Doubles, fx: Doubles) -> Doubles:
+    upper = values[y, x] * (1 - fx) + values[y, x + 1] * fx
+    lower = values[y + 1, x] * (1 - fx) + values[y + 1, x + 1] * fx
     return np.asarray(upper * (1 - fy) + lower * fy)
