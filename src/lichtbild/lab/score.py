@@ -1,9 +1,9 @@
 """One sheet for a camera and its pipeline: what each measured figure costs in quality, and all of them together.
 
 Costs are in just noticeable differences (JND) by the integrated hyperbola of Keelan 2002, with constants that stand in
-`score.toml` with their origin: the curves of IEEE 1858 (CPIQ) and of VCX are not public, and these are not they. The sum
-is Keelan's for several faults at once: the p-norm with p = 1 + 2 tanh(largest / 16.9), in which small faults hide behind
-a large one. A figure that was not measured is left out and named; a score of few parts says so.
+`score.toml` with their origin: the curves of IEEE 1858 (CPIQ) and of VCX are not public, and these are not they. The
+sum is Keelan's for several faults at once: the p-norm with p = 1 + 2 tanh(largest / 16.9), in which small faults hide
+behind a large one. A figure that was not measured is left out and named; a score of few parts says so.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ class ScoreSheet:
             part = judged.part
             rows.append([part.figure, part.category, measured, loss, part.origin, part.about])
         total = "nothing of it was measured" if self.loss_jnd is None else f"{self.loss_jnd:.1f} JND lost in all"
-        head = f"<h2>Score sheet: {escape(self.name)}</h2><p>{total}, from {len(self.judged)} of {len(self.parts)} parts. "
+        head = (
+            f"<h2>Score sheet: {escape(self.name)}</h2><p>{total}, from {len(self.judged)} of {len(self.parts)} parts. "
+        )
         head += "Curves and points are ours (score.toml); those of IEEE 1858 and of VCX are not public.</p>"
         shown = f'<div class="plots"><figure>{drawing}</figure></div>' if drawing else ""
         return f"<section>{head}{shown}{table(rows)}</section>"

@@ -102,9 +102,7 @@ def run_study(
     return [outcome(trial, results, study.seeds) for trial in trials]
 
 
-def _run(
-    wanted: Iterable[tuple[Trial, int]], results: Results, n_jobs: int, progress: Progress, attempt: Try
-) -> None:
+def _run(wanted: Iterable[tuple[Trial, int]], results: Results, n_jobs: int, progress: Progress, attempt: Try) -> None:
     todo = {(t.key, s): (t, s) for t, s in wanted}
     n_all = len(todo)
     todo = {key: value for key, value in todo.items() if key not in results}
@@ -193,8 +191,8 @@ def _searched(study: Study, results: Results, n_jobs: int, progress: Progress, a
 
     size = max(5, min(15, search.budget // 4))
     differential_evolution(
-        loss, bounds, integrality=whole, rng=search.seed, popsize=max(1, round(size / max(1, len(names)))), polish=False,
-        maxiter=max(1, search.budget // size), vectorized=True, updating="deferred", tol=0.0,
+        loss, bounds, integrality=whole, rng=search.seed, popsize=max(1, round(size / max(1, len(names)))),
+        polish=False, maxiter=max(1, search.budget // size), vectorized=True, updating="deferred", tol=0.0,
         callback=lambda *_, **__: len(seen) >= search.budget,
     )  # fmt: skip
     return list(seen.values())

@@ -115,8 +115,9 @@ class Study:
 
     def trial(self, case: str, changes: Mapping[str, Any], varied: Mapping[str, Any]) -> Trial:
         words = [case] if case else []
-        words += [f"{name.split('.', 1)[1]} {value:g}" if isinstance(value, float) else f"{name.split('.', 1)[1]} {value}"
-                  for name, value in varied.items()]  # fmt: skip
+        for name, value in varied.items():
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            words.append(f"{name.split('.', 1)[1]} {shown}")
         return Trial(", ".join(words) or self.name, {**self.base, **changes, **varied})
 
 
@@ -140,7 +141,10 @@ def read_study(path: str | Path) -> Study:
             raise UsageError(f"unknown key {key!r}", where=path, hint=nearest_names(key, known))
     base = {f"{room}.{k}": v for room in ("camera", "shot") for k, v in content.get(room, {}).items()}
     base |= {f"recipe.{stage}.{k}": v for stage, entry in content.get("recipe", {}).items() for k, v in entry.items()}
-    vary = {name: tuple(values) if isinstance(values, list) else (values,) for name, values in content.get("vary", {}).items()}
+    vary = {
+        name: tuple(values) if isinstance(values, list) else (values,)
+        for name, values in content.get("vary", {}).items()
+    }
     cases = tuple((str(entry.get("name", f"case {k + 1}")), {n: v for n, v in entry.items() if n != "name"})
                   for k, entry in enumerate(content.get("case", ())))  # fmt: skip
     objectives = dict(content.get("objectives", {"sharpness.mtf50": "max", "noise.visual": "min"}))

@@ -87,7 +87,7 @@ def set_up(trial: Trial) -> Setup:
 
 
 def _changed(module: Module, trial: Trial) -> Module:
-    """The module with what the trial changes; wells hold what their area holds, the sensor keeps its size unless told."""
+    """The module with what the trial changes: wells hold what their area holds, the sensor keeps its size."""
     changes: dict[str, Any] = {}
     if trial.get("camera.f_number"):
         changes["f_number"] = float(trial.get("camera.f_number"))
@@ -156,7 +156,9 @@ def _sharpness(trial: Trial, setup: Setup, seed: int) -> tuple[list[Figure], flo
                 found[name].append(value)
     clause = "ISO 12233:2023, 6; cycles a picture height"
     about = (("mtf50", rows, "cy/ph", clause), ("acutance", 1.0, "", "IEEE 1858-2016, after Baxter et al. 2012"))
-    return [_mean(f"sharpness.{name}", found[name], factor, unit, of, reasons) for name, factor, unit, of in about], scale
+    return [
+        _mean(f"sharpness.{name}", found[name], factor, unit, of, reasons) for name, factor, unit, of in about
+    ], scale
 
 
 def _edge_region(green: npt.NDArray[Any], edge: dict[str, Any], scale: float) -> Floats:
