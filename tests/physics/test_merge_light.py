@@ -214,6 +214,24 @@ def test_another_scene_is_rejected():
     assert np.abs(out.pixels - truth).mean((0, 1)).max() < 0.02
 
 
+def test_what_agrees_by_chance_counts_nothing():
+    """One part in thirty of another scene looks like the reference: too little to be more than chance."""
+    rng = np.random.default_rng(20261122)
+    first = scene(rng)
+    light = first((0, 0))
+    other = light + 0.5
+    other[:40, :40] = light[:40, :40]
+    frames = [mosaic_of(light, rng), mosaic_of(other, rng)]
+    out, (trust,) = merged(frames, [shifted(SHAPE, (0, 0))])
+    assert not trust.any()
+    assert (out.n_effective == 1).all()
+    # A fifth of it is more than that.
+    other[:, :48] = light[:, :48]
+    frames[1] = mosaic_of(other, rng)
+    _, (trust,) = merged(frames, [shifted(SHAPE, (0, 0))])
+    assert 0.1 < trust.mean() / 255 < 0.3
+
+
 def test_clipped_samples_of_a_longer_exposure_are_left_out(monkeypatch):
     """A lamp of 0.9 clips in a frame of three times the exposure; scaled back it would read 0.33."""
     rng = np.random.default_rng(20261122)

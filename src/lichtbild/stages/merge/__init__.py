@@ -29,6 +29,9 @@ MIN_SIZE_PX = 32
 _CELL_BLOCKS = VECTOR_PX // 2
 # Part of all cells below which they are gathered one by one.
 _FEW = 0.25
+# Part of the picture below which a frame agrees by chance: of scenes that have nothing in common, even ground of one
+# brightness lies on even ground here and there, and what stands beside it comes along.
+_BY_CHANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,12 @@ class Merger:
 
     def trust(self, frame: Frame, motion: Motion) -> U8:
         """How far a frame is trusted, 255 = full, at 2 x 2 blocks, uint8 [2, ceil(H / 2), at least ceil(W / 2)]: in the
-        hand's motion, and where a tile's own explains it better, in that."""
-        return trust_of(self.guide, frame, motion, self._trusted.shape)
+        hand's motion, and where a tile's own explains it better, in that. What agrees by chance only, in less than a
+        twentieth of the picture, is not trusted at all."""
+        trust = trust_of(self.guide, frame, motion, self._trusted.shape)
+        if 2 * trust.mean() < 255 * _BY_CHANCE:  # one of the two is 0 everywhere
+            trust.fill(0)
+        return trust
 
     def add(self, frame: Frame, motion: Motion, known: U8 | None = None) -> U8:
         """Add a frame of the reference's exposure scale; returns its trust, uint8 [ceil(H / 2), ceil(W / 2)], 255 =
@@ -102,6 +109,7 @@ class Merger:
         if frame.shape != self._like.shape:
             raise ShapeError(f"{frame.shape} does not fit a burst of {self._like.shape}", where=frame.info.name)
         by_hand, own = self.trust(frame, motion) if known is None else known
+        trust = by_hand + own  # one of the two is 0 everywhere
         weight = relative_weight(frame.noise, self._like.noise)
         clip = clip_level(frame, self._like.saturation)
         is_doubted = doubted(motion, by_hand.shape) if self._is_mosaic else None
@@ -112,7 +120,6 @@ class Merger:
             self._gather(frame, by_hand & ~is_doubted, motion.hand_px, weight, clip)
             self._gather(frame, by_hand & is_doubted, motion.hand_px, weight, clip, is_tested=True)
         self._gather(frame, own, motion.local_px, weight, clip, is_tested=self._is_mosaic)
-        trust = by_hand + own  # one of the two is 0 everywhere
         self._trusted += trust * np.float32(weight / 255)
         return np.asarray(trust[:, : -(-frame.shape[1] // 2)])
 
