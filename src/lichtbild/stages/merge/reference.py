@@ -122,14 +122,14 @@ def merge_lost(
 
 def merge_agreement(
     mean: Floats, texture: Floats, other: Floats, noise: Floats, hand: Floats, local: Floats, tolerated: Floats,
-    has_local: int, out: Bytes,
+    apart: Bytes, out: Bytes,
 ) -> None:  # fmt: skip
     """Trust, 255 = full, and 255 where the tile's own motion agrees better than the hand's: uint8 [2, h, w].
 
     Squared disagreement d counts in units of what noise and texture explain; trust is 12 exp(-d) - 0.12 between 0 and
     1. mean, texture [3, h, w]; other: such means, flat, with 64 numbers more at either end; of tiles of 16 blocks:
     noise [th, tw, 6], alpha, then beta of R, G, B of the difference of two means; hand, local [th, tw, 2] and tolerated
-    [th, tw, 1], bilinear between tile centres. Where a motion changes by more than about half a block within
+    [th, tw, 1], bilinear between tile centres; apart [th, tw], whether the two flows differ in a tile. Where a motion changes by more than about half a block within
     half a tile nothing is trusted.
     """
     _, h, w = mean.shape
@@ -151,7 +151,7 @@ def merge_agreement(
             is_inside &= np.abs(np.clip(place + shift, 0, n - 1) - place - whole) <= 1
         found.append(np.where(is_inside, error, 1e9))
     by_hand, own = found
-    is_own = bool(has_local) & (by_hand > 1.5) & (own < 0.7 * by_hand)
+    is_own = (apart[y // TILE_BLOCKS, x // TILE_BLOCKS] > 0) & (by_hand > 1.5) & (own < 0.7 * by_hand)
     trust = np.clip(12 * np.exp(-np.where(is_own, own, by_hand)) - 0.12, 0, 1)
     out[:] = np.stack([np.floor(trust * 255 + 0.5), 255 * is_own])
 
@@ -164,6 +164,11 @@ def merge_trust(agreement: Bytes, out: Bytes) -> None:
     least = np.min([raw[0, j : j + rows, i : i + columns] for j in range(3) for i in range(3)], axis=0)
     own = raw[1, 1 : rows + 1, 1 : columns + 1]
     out[:] = np.stack([least & ~own, least & own])
+
+
+def merge_counted(frames: Floats, trust: Bytes, weight: float, out: Floats) -> None:
+    """Frames [h, w] with one more, where and as far as it is trusted: uint8 [2, h, w], 255 counts `weight`."""
+    out[:] = frames + trust.max(0) * (weight / 255)
 
 
 def _spline(offset: Floats) -> tuple[Floats, ...]:
