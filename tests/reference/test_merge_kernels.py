@@ -254,7 +254,7 @@ def finish_arguments(rng, shape, worth):
     sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1] + 5))
     noise = np.array([2e-3, 1e-3, 1.5e-3, 1e-4, 2e-4, 3e-4], np.float32)
     gain = rng.uniform(1, 2, [-(-n // 32) for n in shape]).astype(np.float32)
-    return sums, first, noise, gain, (1.9, 1.5, 0.4, 0.6, worth)
+    return sums, first, noise, gain, (1.9, 1.5, 0.4, 0.6, worth, 0.3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

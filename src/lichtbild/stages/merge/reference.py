@@ -20,7 +20,7 @@ TAPS = 3**0.5 * (3**0.5 - 2) ** np.arange(5)
 TAPS /= TAPS[0] + 2 * TAPS[1:].sum()
 WIDE = np.array([0.0222, 0.2282, 0.4992, 0.2282, 0.0222])
 FINE = np.array([0.0175, 0.965, 0.0175])
-FILL, NOISE_CHROMA, NOISE_LUMA, CERTAIN, AGAIN = 0.02, 0.22, 0.003, 1.5, 2.5
+FILL, NOISE_CHROMA, NOISE_LUMA, CERTAIN, AGAIN = 0.02, 0.22, 0.003, 1.5, 1.5
 
 
 def _field(grid: Floats, y: Any, x: Any, tile: int, reach: float = 1.0) -> Floats:
@@ -346,14 +346,15 @@ def _mirrored(start: int, stop: int, n: int) -> npt.NDArray[np.intp]:
 
 def merge_finish_mosaic(
     sums: Floats, width: int, first: Floats, top: int, noise: Floats, gain: Floats, wb_red: float, wb_blue: float,
-    trust_red: float, trust_blue: float, worth: float, out: Floats,
+    trust_red: float, trust_blue: float, worth: float, blur: float, out: Floats,
 ) -> None:  # fmt: skip
     """First guess plus what the frames add to it: to differences of colour by sums blurred over 0.8 px, to luminance
     by all samples of all colours, each freed of its difference of colour and weighted by its noise. Where finer sums
     say what noise does not explain, they count. Rows of [H, 6, W or more] from `top` on, and [h + 4, 3, W + 4], to
     [h, 3, W + 4].
 
-    noise [6]: alpha, then beta of samples; gain [th, tw] of the tiles of these rows."""
+    noise [6]: alpha, then beta of samples; gain [th, tw] of the tiles of these rows; blur: how much of the fine one
+    luminance takes where nothing finer counts."""
     h, w = len(out), width
     reach = 4  # rows and columns around a pixel that decide it: 2 of the mean, 2 of the blur
     rows, columns = (_mirrored(at - reach, at + k + reach, n) for k, at, n in ((h, top, len(sums)), (w, 0, w)))
@@ -392,5 +393,5 @@ def merge_finish_mosaic(
     inner = np.s_[:, 2:-2, 2:-2]
     chroma = coarse[inner] + told[0] * finer[inner]
     low, high = luminance(fine[inner], chroma), luminance(bare[inner], chroma)
-    added = (low + AGAIN * told[1] * (high - low) + chroma) / balance
+    added = (high + (told[1] * (AGAIN + blur) - blur) * (high - low) + chroma) / balance
     _corrected(first, np.moveaxis(added, 0, 1), out)
