@@ -299,8 +299,8 @@ def flats() -> str:
     each = [float(np.mean(ratios)) for of_count in found.values() for ratios in of_count]
     lines += [
         "",
-        f"Means of {FLAT_SEEDS} bursts, each with its own motion; error: their standard deviation over its root. Mean of "
-        f"all tones, burst by burst: {min(each):.3f} to {max(each):.3f}.",
+        f"Means of {FLAT_SEEDS} bursts, each with its own motion; error: their standard deviation over its root. "
+        f"Mean of all tones, burst by burst: {min(each):.3f} to {max(each):.3f}.",
     ]
     return "\n".join(lines)
 

@@ -129,8 +129,8 @@ def merge_agreement(
     Squared disagreement d counts in units of what noise and texture explain; trust is 12 exp(-d) - 0.12 between 0 and
     1. mean, texture [3, h, w]; other: such means, flat, with 64 numbers more at either end; of tiles of 16 blocks:
     noise [th, tw, 6], alpha, then beta of R, G, B of the difference of two means; hand, local [th, tw, 2] and tolerated
-    [th, tw, 1], bilinear between tile centres; apart [th, tw], whether the two flows differ in a tile. Where a motion changes by more than about half a block within
-    half a tile nothing is trusted.
+    [th, tw, 1], bilinear between tile centres; apart [th, tw], whether the two flows differ in a tile. Where a motion
+    changes by more than about half a block within half a tile nothing is trusted.
     """
     _, h, w = mean.shape
     planes = other[MARGIN:-MARGIN].reshape(mean.shape).astype(np.float64)
