@@ -1,8 +1,8 @@
-"""Automatic white balance on scenes of a phone sensor with measured light: `python benchmarks/white_balance.py [FOLDER]`.
+"""White balance on scenes of a phone sensor with measured light: `python benchmarks/white_balance.py [FOLDER]`.
 
 Angular error between the estimated and the measured light in camera RGB, degrees. The camera has no calibration in the
-data: the estimators stand alone but for a typical sensor's lights. Beside ours, in one run: its three parts, and the mean
-of the picture (grey world).
+data: the estimators stand alone but for a typical sensor's lights. Beside ours, in one run: its three parts, and the
+mean of the picture (grey world).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exposure from the scene's key: twenty scenes as a camera's meter leaves them, each with the key it should be shown at.
+"""Exposure from the scene's key: twenty scenes as a camera's meter leaves them, each with the key it is to be shown at.
 
 The target is declared beside the scene, in stops of the mean log luminance of the display from mid grey, by what a
 person would want: everyday scenes near grey, snow and paper above it, night and stage below.

@@ -1,4 +1,4 @@
-"""White from the picture itself, without learning: three estimators of different kind, held by what lights there are."""
+"""White from the picture itself, without learning: three estimators of different kind, held by the lights there are."""
 
 from __future__ import annotations
 
