@@ -73,7 +73,8 @@ class ProfileMap:
 
     def generate(self):
         g = self
-        pixel = [g.camera[k, x, y] for k in range(3)]
+        column = hl.clamp(x, 0, g.camera.dim(1).extent() - 1)  # vectors may reach beyond the row
+        pixel = [g.camera[k, column, y] for k in range(3)]
         seen, changed = hl.Func("seen"), hl.Func("changed")
         rgb = [hl.max(v, f(0)) for v in product(g.to, pixel)]
         hue, saturation, value = to_hsv(rgb)
@@ -107,10 +108,10 @@ class ProfileMap:
         """Rows in parallel; the steps of a vector of pixels one after the other. Loads from the table are the cost."""
         for pixels in (self.camera, self.out.output_buffer()):
             pixels.dim(0).set_bounds(0, 3).set_stride(1)
-            pixels.dim(1).set_stride(3)
+            pixels.dim(1).set_min(0).set_stride(3)
         xi = hl.Var("xi")
         self.out.bound(c, 0, 3).split(x, x, xi, LANES, hl.TailStrategy.GuardWithIf)
-        self.out.reorder(c, xi, x, y).unroll(c).vectorize(xi).parallel(y, 8)
+        self.out.reorder(c, xi, x, y).unroll(c).vectorize(xi).parallel(y, 8, hl.TailStrategy.GuardWithIf)
         for func in (seen, moved, changed):
             func.compute_at(self.out, x).vectorize(x, LANES)
 
