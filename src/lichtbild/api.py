@@ -244,6 +244,9 @@ def _in_colours(burst: Burst, params: ColourParams) -> Burst:
             profile = dataclasses.replace(profile, look=None, tone_curve=None)
         return dataclasses.replace(camera, profile=profile)
 
+    if chosen is None and all(source.info.camera.profile is None for source in burst.sources):
+        return burst
+
     def told(source: FrameSource) -> FrameSource:
         return dataclasses.replace(source, info=dataclasses.replace(source.info, camera=dressed(source.info.camera)))
 

@@ -145,10 +145,10 @@ class Camera:
     unique_name: str = ""
     lens: str = ""
     colour: ColourCalibration | None = None
-    profile: ColourProfile | None = None
     is_rendered: bool = False
     readout_s: float | None = field(default=None)
     transfer: TransferField | None = field(default=None, repr=False)
+    profile: ColourProfile | None = None
 
     @property
     def name(self) -> str:
