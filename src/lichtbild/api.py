@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lichtbild import looks
 from lichtbild.core import Burst, Frame, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
@@ -19,9 +20,18 @@ from lichtbild.stages.reduce import ReduceParams
 __all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "preview", "read", "save_negative"]
 
 
-def read(what: str | Path | Sequence[str | Path], gyro: str | Path | None = None) -> Burst:
-    """The one burst in a folder, a list of files, or a file, and the gyroscope's log that is named or lies beside it.
-    See `lichtbild.capture.read`.
+def read(
+    what: str | Path | Sequence[str | Path], gyro: str | Path | None = None, lens: str | Path | None = None
+) -> Burst:
+    """The one burst in a folder, a list of files, or a file, with the gyroscope's log and the lens's profile that are
+    named or found. See `lichtbild.capture.read`.
+
+    Parameters
+    ----------
+    lens
+        A lens profile (.toml), or a prescription (.json, .zmx), which is traced (8 s); "none"; None: the profile in
+        the user's folders that names this lens or camera, if there is one. What the file itself tells about
+        distortion and shading comes first. `FrameInfo.reasons` says what was taken, and why.
 
     Raises
     ------
@@ -31,7 +41,7 @@ def read(what: str | Path | Sequence[str | Path], gyro: str | Path | None = None
     from lichtbild import capture
 
     burst: Burst = capture.read(what, gyro)
-    return burst
+    return burst if lens == "none" else _with_lens(burst, lens)
 
 
 def develop(
@@ -146,12 +156,35 @@ def _developed(
     headroom_ev: float = 0.0,
 ) -> Photo:
     burst = burst if isinstance(burst, Burst) else read(burst)
+    look = looks.chosen(params.look)  # before any work: a name may be wrong
     observer = _observer(explain)
     done, negative = photo.develop(
-        burst, params, progress, space=space, bits=bits, headroom_ev=headroom_ev, explain=observer
+        burst, params, progress, space=space, bits=bits, look=look, headroom_ev=headroom_ev, explain=observer
     )
     _finished(observer)
     return Photo(done.picture, negative.linear, _report(burst, negative.report), negative.mosaic, done.hdr)
+
+
+def _with_lens(burst: Burst, lens: str | Path | None) -> Burst:
+    """Every frame told what a profile knows of its lens."""
+    from lichtbild.optics.profile import completed
+    from lichtbild.optics.profile_file import match_profile, read_profile
+
+    info = burst.sources[0].info
+    if lens is None:
+        found = match_profile(info)
+        if found is None:
+            return burst
+        profile, why = found.profile, f"{found.path}: {', '.join(found.grounds)}"
+    elif Path(lens).suffix.lower() == ".toml":
+        profile, why = read_profile(lens), f"{lens}: asked for"
+    else:
+        from lichtbild.optics.lens_file import read_lens
+        from lichtbild.optics.profile_traced import traced_profile
+
+        profile, why = traced_profile(read_lens(lens), info.shape), f"{lens}: asked for, traced"
+    sources = tuple(dataclasses.replace(source, info=completed(source.info, profile, why)) for source in burst.sources)
+    return dataclasses.replace(burst, sources=sources)
 
 
 def _preview(frame: Frame) -> Any:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lichtbild import looks
 from lichtbild.core import Burst, Cfa, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
@@ -18,17 +17,19 @@ from lichtbild.core.params import Params
 from lichtbild.pipelines import best, disputed, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
 from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish
+from lichtbild.pipelines.restored import restored
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.align.turned import told_by_gyro
+from lichtbild.stages.deconvolution import DeconvolutionParams
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
 from lichtbild.stages.denoise import DenoiseParams
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
-from lichtbild.stages.look import LookParams
+from lichtbild.stages.look import Look, LookParams
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
@@ -52,6 +53,7 @@ class PhotoParams:
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
     reconstruct: ReconstructParams = dataclasses.field(default_factory=ReconstructParams)
+    deconvolution: DeconvolutionParams = dataclasses.field(default_factory=DeconvolutionParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
     white_balance: WhiteBalanceParams = dataclasses.field(default_factory=WhiteBalanceParams)
     highlights: HighlightsParams = dataclasses.field(default_factory=HighlightsParams)
@@ -228,16 +230,18 @@ def develop(
     *,
     space: str = "srgb",
     bits: int = 8,
+    look: Look | None = None,
     headroom_ev: float = 0.0,
     explain: Observer | None = None,
 ) -> tuple[Finished, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from.
 
-    `headroom_ev` above 0: the rendition for an HDR display too (see `develop_display.render`).
+    `look`: what `params.look` asks for, read from its file (default: natural). `headroom_ev` above 0: the rendition for
+    an HDR display too (see `develop_display.render`).
     """
-    look = looks.chosen(params.look)  # before any work: a name may be wrong
+    look = look or Look()
     made = negative(burst, params, progress, explain=explain)
-    source = source_of(made)
+    source = restored(source_of(made), params.deconvolution)
     if explain:
         explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen, look)
