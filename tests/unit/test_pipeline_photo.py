@@ -369,10 +369,10 @@ def test_files_of_a_preview_are_read_once(scene):
 
 
 def test_a_preview_takes_no_more_frames_than_its_pixels_need(scene):
-    """At least four; of nine frames five where a pixel has 1.8 samples of each."""
+    """At least four; of nine frames five where a pixel has 2.2 samples of each."""
     burst = burst_of(scene, 9)
     assert len(api.preview(burst, 0.006).report["motion"]) == 3
-    assert len(api.preview(burst, SHAPE[0] * SHAPE[1] / 1.8e6).report["motion"]) == 4
+    assert len(api.preview(burst, SHAPE[0] * SHAPE[1] / 2.2e6).report["motion"]) == 4
     assert len(api.develop(burst).report["motion"]) == 8
 
 
