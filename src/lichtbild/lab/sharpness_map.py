@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,7 +46,7 @@ class PlacedSfr:
 
     @property
     def direction(self) -> str:
-        """"sagittal", "tangential", or "" where the edge is neither."""
+        """ "sagittal", "tangential", or "" where the edge is neither."""
         if self.field < 0.05:
             return ""
         return "sagittal" if self.along_radius > CLEARLY else "tangential" if self.along_radius < 1 - CLEARLY else ""
@@ -173,7 +174,7 @@ def over_field(edges: Sequence[PlacedSfr], n_zones: int = 4) -> tuple[FieldZone,
     """MTF50 in rings of equal width, sagittal, tangential and all."""
     zones = []
     limits = np.linspace(0, 1, n_zones + 1)
-    for inner, outer in zip(limits[:-1], limits[1:], strict=True):
+    for inner, outer in itertools.pairwise(limits):
         here = [e for e in edges if e.sfr.is_measured and inner <= e.field < max(outer, 1.001 * (outer == 1))]
         for direction in ("all", "sagittal", "tangential"):
             chosen = [e for e in here if direction in ("all", e.direction)]
