@@ -7,7 +7,7 @@ chart that stood askew is not taken for distortion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,10 @@ def measure_distortion(picture: Floats | Dots) -> Distortion:
     unit = float(np.hypot(*dots.shape)) / 2
     state = _start(dots)
     state, covariance, residual = _fitted(dots, state, unit)
+    pitch = float(np.median(np.linalg.norm(np.diff(_projected(state[:8], np.array([[0, 0], [0, 1]])), axis=0))))
+    rms = float(np.sqrt(np.mean((residual**2).sum(1))))
+    if not rms < 0.1 * pitch:
+        return _nothing(replace(dots, finding=f"the spots lie on no lattice: {rms:.1f} px beside it"))
     k, centre = state[8 : 8 + N_RADIAL], state[8 + N_RADIAL :]
     ideal = _projected(state[:8], dots.index)
     figures = _figures(dots, state, covariance, residual, ideal, unit)

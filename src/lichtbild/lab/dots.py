@@ -81,7 +81,7 @@ def find_dots(picture: Floats, least_px: float = 4.0) -> Dots:
     kept = np.abs(np.log(at[:, 2] / np.median(at[:, 2]))) < np.log(2.2)
     at = at[kept, :2]
     index, known = _indexed(at, np.array(picture.shape) / 2)
-    if known.sum() < LEAST_DOTS:
+    if known.sum() < max(LEAST_DOTS, len(at) / 2):
         return _none(picture.shape, "the dots are not on a square lattice")
     return Dots(at[known], index[known], (int(picture.shape[0]), int(picture.shape[1])))
 
@@ -163,7 +163,7 @@ def _indexed(at: Floats, middle: Floats) -> tuple[Ints, npt.NDArray[np.bool_]]:
     down = steps[int(np.argmax(steps[:, 0] - np.abs(steps[:, 1])))]
     index = np.zeros((len(at), 2), np.intp)
     known = np.zeros(len(at), bool)
-    if abs(float(np.cross(down, right))) < 0.3 * float(np.linalg.norm(down) * np.linalg.norm(right)):
+    if abs(float(down[0] * right[1] - down[1] * right[0])) < 0.3 * float(np.linalg.norm(down) * np.linalg.norm(right)):
         return index, known
     known[start] = True
     frames = {start: (down, right)}

@@ -219,7 +219,7 @@ def _figures(frequency: Floats, mtf: Floats, deviation: Floats) -> tuple[Figure,
 
 
 def _crossing(name: str, frequency: Floats, mtf: Floats, deviation: Floats, level: float) -> Figure:
-    """Where a line through the nine rings about the crossing has the level."""
+    """Where a parabola through the nine rings about the crossing has the level."""
     known = np.isfinite(mtf)
     f, m, d = frequency[known], mtf[known], deviation[known]
     if m.size < 9 or m[-1] > level:
@@ -228,11 +228,14 @@ def _crossing(name: str, frequency: Floats, mtf: Floats, deviation: Floats, leve
     smooth[:2], smooth[-2:] = m[:2], m[-2:]
     k = int(np.clip(np.argmax(smooth < level), 4, m.size - 5))
     near = slice(k - 4, k + 5)
-    slope, height = np.polyfit(f[near] - f[k], m[near] - level, 1)
+    bend, slope, height = np.polyfit(f[near] - f[k], m[near] - level, 2)
     if slope >= 0:
         return Figure.missing(name, "cy/px", CLAUSE, f"the MTF does not fall at {level:g}")
     spread = float(np.sqrt(np.mean(d[near] ** 2) / 9)) / abs(slope)
-    return Figure.within(name, float(f[k] - height / slope), spread, "cy/px", CLAUSE)
+    away = -height / slope
+    for _ in range(4):
+        away = away - (height + away * (slope + bend * away)) / (slope + 2 * bend * away)
+    return Figure.within(name, float(f[k] + away), spread, "cy/px", CLAUSE)
 
 
 def _nothing(star: Star, why: str) -> StarSfr:
