@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lichtbild import looks
 from lichtbild.core import Burst, Frame, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
@@ -155,9 +156,10 @@ def _developed(
     headroom_ev: float = 0.0,
 ) -> Photo:
     burst = burst if isinstance(burst, Burst) else read(burst)
+    look = looks.chosen(params.look)  # before any work: a name may be wrong
     observer = _observer(explain)
     done, negative = photo.develop(
-        burst, params, progress, space=space, bits=bits, headroom_ev=headroom_ev, explain=observer
+        burst, params, progress, space=space, bits=bits, look=look, headroom_ev=headroom_ev, explain=observer
     )
     _finished(observer)
     return Photo(done.picture, negative.linear, _report(burst, negative.report), negative.mosaic, done.hdr)

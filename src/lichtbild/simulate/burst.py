@@ -1,13 +1,13 @@
-"""Scene + camera + hand -> burst, with the truth beside it; in memory or as DNG files."""
+"""Scene + camera + hand -> burst, with the truth beside it."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime
 import math
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,11 @@ import numpy.typing as npt
 
 from lichtbild.core import (
     Burst,
-    Domain,
-    Frame,
     FrameInfo,
     FrameSource,
-    Progress,
-    ProgressEvent,
     ShapeError,
     UsageError,
     native,
-    silent,
 )
 from lichtbild.simulate.draw import Drawable, Screen, back_from
 from lichtbild.simulate.glass import Glass, Stack
@@ -33,7 +28,7 @@ from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.masks import masks_of
 from lichtbild.simulate.patterns import along, exposure_parts, ways_px
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
-from lichtbild.simulate.scene import Scene
+from lichtbild.simulate.scene import Layer, Scene
 from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.shake import Shake
 from lichtbild.simulate.traced_lens import TracedLens
@@ -74,6 +69,10 @@ class Simulation:
         A hand by its spectra instead of `hand`, `affines` and `positions_m`: the camera turns and shifts while every
         row is exposed, its lens is shifted by the camera's stabiliser, pictures are blurred along the way.
 
+    stand_m
+        Where this lens stands beside the one that the scene was painted for (right, down, forward): the baseline of a
+        pair.
+
     With `hand` or `affines` the camera is still during each exposure, and the motion from frame to frame affine.
     Memory: 12 bytes a scene sample (coefficients), whatever the number of frames.
     """
@@ -92,19 +91,22 @@ class Simulation:
         exposure_ev: Sequence[float] | None = None,
         positions_m: Float64 | None = None,
         shake: Shake | None = None,
+        stand_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     ) -> None:
         if not 1 <= n_frames <= MAX_FRAMES:
             raise UsageError(f"{n_frames} frames", where="n_frames", hint=f"1 to {MAX_FRAMES}")
         if shake is not None and any(given is not None for given in (hand, affines, positions_m)):
             raise UsageError("a shake and another motion", where="shake", hint="one of shake, hand, affines")
         self.camera, self.iso, self.seed = camera or virtual_phone(), float(iso), seed
-        self.name, self._oversampling = scene.name, scene.oversampling
+        self.name, self._oversampling, self.scene_truth = scene.name, scene.oversampling, scene.truth
         self.shape = shape or scene.frame_shape
         block = 2 * self.camera.sensor.cfa.quad
         if min(self.shape) < 16 or self.shape[0] % block or self.shape[1] % block:
             raise ShapeError(f"frames of {self.shape}: at least 16 px, whole blocks of {block}", where="shape")
         if any(a > b for a, b in zip(self.shape, scene.frame_shape, strict=True)):
             raise ShapeError(f"frames of {self.shape} do not fit a scene for {scene.frame_shape}", where="shape")
+        self._stand_m, self._part_px = np.asarray(stand_m, np.float64), (0.0, 0.0)
+        self.colour_path = "spectral" if self._is_spectral(scene) else "rgb"
         self.exposure_ev = (0.0,) * n_frames if exposure_ev is None else tuple(float(ev) for ev in exposure_ev)
         if len(self.exposure_ev) != n_frames:
             raise ShapeError(f"{len(self.exposure_ev)} exposures for {n_frames} frames", where="exposure_ev")
@@ -123,8 +125,7 @@ class Simulation:
         self._is_plain = not isinstance(self._lens, TracedLens) and max(map(abs, self._spots_px)) < SHARP_PX
         self._nodes: dict[float, Float32] = {}
         self._layers = tuple(
-            Drawable.of(layer, self._coefficients(layer.light), scene.margin_px, self._oversampling)
-            for layer in scene.layers
+            Drawable.of(layer, self._coefficients(layer), scene.margin_px, self._oversampling) for layer in scene.layers
         )
 
     def _still(
@@ -151,12 +152,18 @@ class Simulation:
                 hint=f"a scene with margin_px={needs}, a shorter burst, or a steadier hand",
             )  # fmt: skip
 
-    def _coefficients(self, rgb: Float32) -> Float32:
-        """Scene samples [3 or 4, H, W] to spline coefficients in camera RGB, and of the cover for each of the colours,
-        through lens and pixel where those are plain."""
+    def _is_spectral(self, scene: Scene) -> bool:
+        return self.camera.response is not None and all(layer.materials is not None for layer in scene.layers)
+
+    def _coefficients(self, layer: Layer) -> Float32:
+        """A layer's samples [3 or 4, H, W] to spline coefficients in camera RGB, and of the cover for each of the
+        colours, through lens and pixel where those are plain."""
+        rgb = layer.light
         n = 3 if rgb.shape[0] == 3 else 6
         matrix = np.zeros((n, rgb.shape[0]), np.float32)
         matrix[:3, :3] = self.camera.scene_to_camera()
+        if self.camera.response is not None and layer.materials is not None:
+            rgb, matrix = layer.materials.shown(self.camera.of_spectra(layer.materials)), np.eye(3, dtype=np.float32)
         matrix[3:, 3:] = 1
         out = np.empty((n, *rgb.shape[1:]), np.float32)
         lens = self._lens if self._is_plain else Lens(0.0)
@@ -234,7 +241,22 @@ class Simulation:
         return self._nodes[spot]
 
     def _back(self, drawable: Drawable, camera_at: tuple[int, float], scene_at: int | None = None) -> Float64:
-        return back_from(drawable, self.views, camera_at, self.camera.focal_px(self.shape), self.shape, scene_at)
+        focal = self.camera.focal_px(self.shape)
+        back = back_from(drawable, self.views, camera_at, focal, self.shape, scene_at, self._stand_m)
+        if not any(self._part_px):
+            return back
+        aside = np.eye(3)
+        aside[:2, 2] = self._part_px
+        return np.asarray(back @ aside)
+
+    def beside(self, right_px: float, down_px: float) -> Simulation:
+        """The same, seen by pixels that lie a part of a px further to the right and down: between those of the sensor.
+
+        What a finer truth is made of. The distortion's own change over that part is left out: below 0.01 px.
+        """
+        other = copy.copy(self)
+        other._part_px = right_px, down_px
+        return other
 
     def _reach_px(self, frame: int) -> float:
         """The longest way of anything during the exposure of a frame, px."""
@@ -250,9 +272,31 @@ class Simulation:
             farthest = max(farthest, float(steps.max()))
         return farthest
 
+    def depth_m(self, frame: int = 0) -> Float32:
+        """float32 [H, W]: distance of the nearest layer that covers more than half of a pixel, infinity for the far."""
+        out = np.full(self.shape, self._layers[0].layer.depth_m, np.float32)
+        screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling)
+        for drawable in self._layers[1:]:
+            back = self._back(drawable, (frame, 0.5))
+            zone = screen.zone(drawable, back)
+            if zone is not None:
+                here = (slice(zone[0], zone[0] + zone[2]), slice(zone[1], zone[1] + zone[3]))
+                cover = screen.cover(drawable, back, np.ones((2, 2), np.int32), zone)
+                out[here] = np.where(cover > 0.5, np.float32(drawable.layer.depth_m), out[here])
+        return out
+
+    def layers_told(self) -> list[dict[str, Any]]:
+        """Every layer's name, distance and own motion, as plain data (a distance of None: infinity)."""
+        return [
+            {"name": d.layer.name, "depth_m": d.layer.depth_m if math.isfinite(d.layer.depth_m) else None,
+             "velocity_px_s": list(d.layer.travel.velocity_px_s), "turn_deg_s": d.layer.travel.turn_deg_s,
+             "growth_s": d.layer.travel.growth_s}
+            for d in self._layers
+        ]  # fmt: skip
+
     def stored(self, frame: int) -> npt.NDArray[np.uint16]:
         """What the sensor stores of a frame, uint16 [H, W]; the same at every call."""
-        seed = int(np.random.SeedSequence([self.seed, 2, frame]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self.seed, 1 + self.camera.sensor.seed, frame]).generate_state(1)[0])
         light = self.light(frame)
         if self.exposure_ev[frame]:
             light *= np.float32(2 ** self.exposure_ev[frame])
@@ -272,7 +316,7 @@ class Simulation:
     def truth(self) -> Truth:
         """The light of frame 0 in all colours, the motion, and masks of what moves. 16 bytes a pixel."""
         rgb = np.stack([self.light(0, c) for c in range(3)], 2)
-        facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed}
+        facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed, "colour": self.colour_path}
         screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling)
         duration_s = (self.n_frames - 1) * self.camera.interval_s
         masks = masks_of(screen, self._layers, self._from_first, self.n_frames, duration_s)
@@ -336,31 +380,3 @@ def simulate(
     """
     simulation = Simulation(scene, camera, hand, n_frames, iso, seed, **options)
     return SimulatedBurst(simulation.burst(), simulation.truth())
-
-
-def write_burst(
-    directory: str | Path,
-    simulation: Simulation,
-    *,
-    compress: bool = False,
-    force: bool = False,
-    progress: Progress = silent,
-) -> tuple[Path, ...]:
-    """Write every frame as a DNG, named as phones name bursts; returns the paths in order.
-
-    The truth is `simulation.truth()`. Cost: about 0.3 s of processor a frame of 12 MP.
-    """
-    from lichtbild.output import write_dng
-
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = []
-    n_frames = simulation.n_frames
-    for k in range(n_frames):
-        info = simulation.info(k)
-        path = directory / info.name
-        frame = Frame(simulation.stored(k), Domain.MOSAIC, info, info.noise)
-        write_dng(path, frame, compress=compress, force=force, software="lichtbild simulate")
-        paths.append(path)
-        progress(ProgressEvent("simulate", k + 1, n_frames, info.name))
-    return tuple(paths)

@@ -79,6 +79,7 @@ def back_from(
     focal_px: float,
     shape: tuple[int, int],
     scene_at: int | None = None,
+    stand_m: Float64 | None = None,
 ) -> Float64:
     """float64 [m, 3, 3] for the nodes of a frame: position in the frame, as a lens without distortion shows it ->
     position in frame 0, px.
@@ -89,9 +90,13 @@ def back_from(
         (frame, part of its exposure): where the camera is.
     scene_at
         The frame at whose moment the layer is where it is; None: the camera's.
+    stand_m
+        float64 [3]: where this lens stands beside the body's first; None: it is the first.
     """
     frame, part = camera_at
     turned, position = views.turned(frame, part), views.position_m(frame, part)
+    if stand_m is not None:
+        position = position + stand_m
     moments = views.moments_s(frame if scene_at is None else scene_at, part)
     layer, middle = drawable.layer, (shape[1] / 2, shape[0] / 2)
     is_fixed = not layer.is_moving and (math.isinf(layer.depth_m) or not position.any())
