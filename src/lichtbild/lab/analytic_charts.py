@@ -150,3 +150,43 @@ def target_seen(
         [np.cos(a) * ends[:, 0] - np.sin(a) * ends[:, 1], np.sin(a) * ends[:, 0] + np.cos(a) * ends[:, 1]], 1
     )
     return picture, np.asarray(corners + side / 2)
+
+
+def slanted_squares(
+    shape: tuple[int, int],
+    middles: Floats,
+    side_px: float,
+    sigma_px: float,
+    angle_deg: float = 5.0,
+    dark: float = 0.2,
+    bright: float = 0.8,
+) -> Floats:
+    """Dark squares on bright ground; the edges are exact (`edge_model`), their corners to a pixel. float64 [H, W].
+
+    Parameters
+    ----------
+    middles
+        (row, column) of each, [n, 2], px.
+    side_px
+        Of a square.
+    sigma_px
+        Gaussian blur.
+    angle_deg
+        They are turned by.
+    """
+    from lichtbild.lab.edge_model import GaussianEdge
+
+    picture = np.full(shape, bright)
+    a, edge = np.radians(angle_deg), GaussianEdge(sigma_px, np.radians(angle_deg))
+    reach = int(side_px * 0.75 + 6 * sigma_px + 4)
+    for row, column in middles:
+        rows = slice(max(int(row) - reach, 0), min(int(row) + reach, shape[0]))
+        columns = slice(max(int(column) - reach, 0), min(int(column) + reach, shape[1]))
+        y = np.arange(rows.start, rows.stop)[:, None] + 0.5 - row
+        x = np.arange(columns.start, columns.stop)[None, :] + 0.5 - column
+        u, v = x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)
+        inside = np.ones(u.shape)
+        for w in (u, v):
+            inside *= edge.looked_up(w + side_px / 2)[0] * edge.looked_up(side_px / 2 - w)[0]
+        picture[rows, columns] -= (bright - dark) * inside
+    return picture
