@@ -2,6 +2,8 @@
 
     .venv/bin/python benchmarks/design_lens.py wide_f22 src/lichtbild/cameras/lenses/wide_f22.json
 
+Where it stands is kept beside the output (.npz): called again, it goes on from there.
+
 No maker's prescription of such lenses is public. These are of the class: as many elements, of the same plastics, the
 same focal length, stop and picture. What is minimised: distances of rays from the middle ray of their point, over six
 fields and three colours, and departures from the focal length, from straight lines (2.5 % are free), from a bearable
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy.optimize
@@ -66,8 +69,8 @@ class Problem:
         terms = np.zeros(2 * n * design.n_terms)
         self.start = np.concatenate([curvatures, spaces, terms, [0.0]])
         self.n_c, self.n_s = 2 * n, 2 * n
-        low = np.concatenate([curvatures * 0 - 6, np.tile([0.055, 0.012], n), terms - 9, [-0.03]])
-        high = np.concatenate([curvatures * 0 + 6, np.tile([0.26, 0.45], n), terms + 9, [0.03]])
+        low = np.concatenate([curvatures * 0 - 6, np.tile([0.055, 0.012], n), terms - 40, [-0.03]])
+        high = np.concatenate([curvatures * 0 + 6, np.tile([0.26, 0.45], n), terms + 40, [0.03]])
         self.bounds = low, high
         shares = np.array([0, 0.3, 0.5, 0.7, 0.85, 1.0])
         self.shares = shares
@@ -183,17 +186,20 @@ class Problem:
         terms = terms * (new[:, None] / self.reach[:, None]) ** power
         self.reach = new
         out = v.copy()
-        out[self.n_c + self.n_s : -1] = np.clip(terms, -8.99, 8.99).ravel()
+        out[self.n_c + self.n_s : -1] = np.clip(terms, -39.9, 39.9).ravel()
         return out
 
 
-def solve(design: Design, rounds: int, seed: int) -> tuple[Problem, np.ndarray]:
+def solve(design: Design, rounds: int, seed: int, kept: Path) -> tuple[Problem, np.ndarray]:
     problem = Problem(design)
     rng = np.random.default_rng(seed)
     v = problem.start.copy()
     v = problem.scaled(v)
     v[: problem.n_c] += rng.normal(0, 0.02, problem.n_c)
     share, step = 0.3, 0.12
+    if kept.exists():
+        with np.load(kept) as before:
+            v, problem.reach, share = before["v"], before["reach"], float(before["share"])
     problem.opened(share)
     for k in range(rounds):
         low, high = problem.bounds
@@ -202,13 +208,19 @@ def solve(design: Design, rounds: int, seed: int) -> tuple[Problem, np.ndarray]:
                                              max_nfev=6 if share < 1 else 25, ftol=1e-3)  # fmt: skip
         # What loses rays or is worse than before is forgotten, and a smaller step tried.
         if problem.whole_at(found.x):
-            v = problem.renew(found.x)
+            v, old = found.x, problem.reach.copy()
+            renewed = problem.renew(v)
+            if problem.whole_at(renewed):
+                v = renewed
+            else:
+                problem.reach = old
         else:
             share = max(0.3, share - 0.5 * step)
             problem.opened(share)
         xy, _ = problem.rays(problem.lens(v), WAVES[0])
         spot = np.sqrt(np.mean(((xy - xy[:, :, :1]) ** 2).sum(0), 1)) * design.focal_mm * 1e3
         print(f"round {k}: field {share:.3f}, cost {found.cost:.4f}, rms spot um {np.round(spot, 2)}", flush=True)
+        np.savez(kept, v=v, reach=problem.reach, share=share)
         # As far as no ray is lost.
         while share < 1:
             wider = min(1.0, share + step)
@@ -253,7 +265,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    problem, v = solve(DESIGNS[given.design], given.rounds, given.seed)
+    problem, v = solve(DESIGNS[given.design], given.rounds, given.seed, Path(given.output).with_suffix(".npz"))
     write_lens(finished(problem, v, given.design), given.output)
 
 

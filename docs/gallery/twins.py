@@ -1,4 +1,4 @@
-"""Makes the pictures of `twins.md`: `python docs/gallery/twins.py`. One scene by every camera, and what each is made of."""
+"""Makes the pictures of `twins.md`: `python docs/gallery/twins.py`. One scene by every camera, what each is made of."""
 
 from __future__ import annotations
 
