@@ -6,7 +6,8 @@ A chart is photographed by a twin (spectra through its filters, its own lens, no
 developed by LibRaw (rawpy), RawTherapee (rawtherapee-cli, neutral profile) and darktable (darktable-cli, no tone
 curve), as shot. exiftool validates the file. Patches are found where the truth says; compared is the picture scaled so
 that the fourth grey patch is right (raw developers set brightness as they like), by CIEDE2000 against the chart in the
-light it stood in. White balance: how far the greys are from neutral (chroma). A second file says that it lies on its side.
+light it stood in. White balance: how far the greys are from neutral (chroma). A second file says that it lies on its
+side.
 Programs that are not installed are said so: apt-get install rawtherapee darktable libimage-exiftool-perl.
 """
 

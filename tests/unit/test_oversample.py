@@ -49,3 +49,29 @@ def test_crosstalk_is_in_the_calibration(quad):
     read = [frame[inside & (pattern == c)].mean() / (sensor.white - 512) for c in range(3)]
     np.testing.assert_allclose(read, sensor.mixing() @ colours, rtol=2e-3)
     np.testing.assert_allclose(sensor.mixing().sum(1), 1)
+
+
+def test_a_camera_that_oversamples_writes_the_small_picture(tmp_path):
+    """White stays white over the shaded picture, and the noise is the one that the file tells."""
+    from lichtbild import capture
+    from lichtbild.core import Domain, Frame
+    from lichtbild.simulate import Lens, Shot, VirtualCamera, shoot, write_burst
+
+    sensor = Sensor(bits=14, black=512, saturation_e=4000, read_before_e=2.0)
+    camera = VirtualCamera(sensor, Lens(corner_gain=(1.6, 1.5, 1.4)), oversampling=2.5)
+    simulation = shoot("flat:level=0.4", Shot(size=(120, 160), frames=2, iso=100.0, motion="still"), camera)
+    sources = [capture.open_file(path) for path in write_burst(tmp_path, simulation)]
+    assert {source.info.shape for source in sources} == {(48, 64)}
+    frames = [Frame(s.read(), Domain.CAMERA_RGB, s.info, s.info.noise) for s in sources]
+    from lichtbild.stages.linearise import linearise
+
+    light = [linearise(f) for f in frames]
+    mean = (light[0].pixels + light[1].pixels) / 2
+    for c in range(3):
+        wanted = 0.4 * 0.8 * camera.neutral()[c]
+        assert mean[:8, :8, c].mean() == pytest.approx(wanted, rel=0.02)
+        assert mean[20:28, 28:36, c].mean() == pytest.approx(wanted, rel=0.02)
+        # In the middle, where no gain was needed; parts of pixels are shared, which calms a little more.
+        found = np.var((light[0].pixels - light[1].pixels)[16:32, 24:40, c]) / 2
+        told = sources[0].info.noise.alpha[c] * wanted + sources[0].info.noise.beta[c]
+        assert 0.5 < found / told < 1.3

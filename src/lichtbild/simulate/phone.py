@@ -70,6 +70,8 @@ class VirtualCamera:
         Of the sensor to spectra, where it is known: scenes of known materials are then seen through it.
     is_monochrome
         No filters: all pixels see alike, files hold one plane.
+    oversampling
+        Pixels of the mosaic, along each axis, that the camera makes one of before it writes a file; 1: none.
     focus_m
         Distance that is sharp, m (infinity: the far); what is nearer or farther is blurred. None: all is sharp.
     stabiliser, gyro
@@ -92,6 +94,7 @@ class VirtualCamera:
     white_at: float = 0.8
     response: Response | None = None
     is_monochrome: bool = False
+    oversampling: float = 1.0
     focus_m: float | None = None
     stabiliser: Stabiliser | None = None
     gyro: Gyro = field(default_factory=Gyro)
