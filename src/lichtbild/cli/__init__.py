@@ -21,7 +21,9 @@ VERBS = {
     "inspect": "what files tell: levels, colour, noise, corrections; which bursts a folder holds",
     "look": "the looks: list, show, export as .cube or .dcp, fit from a picture before and after",
     "simulate": "a burst of raw frames with known truth",
+    "measure": "photographs of charts to measured quality, as figures and a page",
     "lens": "lens profiles: list, show, match to a picture, trace from a prescription",
+    "study": "cameras and recipes simulated, developed, measured: which settings no other beats",
     "demo": "simulate a 12 MP burst, develop it, show one frame beside the burst",
 }
 
