@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.floating[Any]]
 MOST_ORDER = 5
 # A parameter more must explain this much chi squared: 4 standard deviations, and the choice is made a few times.
 WORTH_A_PARAMETER = 16.0
+# Enough to begin with: location to 0.02 px.
+SKETCH_PIXELS = 900
 LEAST_SIGMA_PX, MOST_SIGMA_PX = 0.05, 12.0
 
 
@@ -185,7 +187,12 @@ class _Pixels:
     y: Floats
     value: Floats
     count: Floats
-    within: float = 0.0
+
+    def thinned(self, n_most: int) -> _Pixels:
+        """Every so-manieth, by a stride that falls in with no row."""
+        stride = max(1, self.value.size // n_most)
+        stride += 1 - stride % 2
+        return _Pixels(self.x[::stride], self.y[::stride], self.value[::stride], self.count[::stride])
 
     @classmethod
     def of(cls, shape: Shape, x: Floats, y: Floats, value: Floats, reach_px: float) -> _Pixels:
@@ -200,7 +207,6 @@ class _Pixels:
         counts = counts[full].astype(np.float64)
         distance = np.bincount(index, d[far])[full] / counts
         mean = np.bincount(index, value[far])[full] / counts
-        within = float(np.sum(value[far] ** 2) - np.sum(counts * mean * mean))
         slope = float(np.polynomial.legendre.legval(0.0, np.polynomial.legendre.legder(shape.curve))) / shape.half
         across = shape.sign * distance / np.sqrt(1 + slope * slope)
         crossing = float(np.polynomial.legendre.legval(0.0, shape.curve))
@@ -209,7 +215,6 @@ class _Pixels:
             np.concatenate([y[near], shape.mid - slope * across]),
             np.concatenate([value[near], mean]),
             np.concatenate([np.ones(int(near.sum())), counts]),
-            within,
         )
 
 
@@ -246,9 +251,12 @@ def fit_edge(
         raise NoEdge("no edge runs through the region from top to bottom")
     x, y, value = samples.flat()
     shape = _first_shape(x, y, value, line, samples.shape, reach_px)
-    for rounds in (12, 4):
-        pixels = _Pixels.of(shape, x, y, value, reach_px)
-        shape = _refined(shape, pixels, pixels.count, rounds)[0]
+    few = _Pixels.of(shape, x, y, value, reach_px).thinned(SKETCH_PIXELS)
+    shape = _refined(shape, few, few.count, 12)[0]
+    # A bow of whole pixels has to be followed before anything is known of the noise beside the edge.
+    bent = _refined(replace(shape, curve=np.append(shape.curve, (0.0, 0.0))), few, few.count, 12)[0]
+    if np.abs(bent.curve[2:]).max() > 0.3:
+        shape = bent
     pixels = _Pixels.of(shape, x, y, value, reach_px)
     if noise is None:
         noise = EdgeNoise.measured(shape.place(x, y)[0], value, samples, shape.total_sigma_px, reach_px)
@@ -290,7 +298,7 @@ class _Added:
 
     @classmethod
     def of(cls, shape: Shape, departures: Departures, parts: Floats, reach_px: float) -> _Added:
-        grid = np.arange(-reach_px - 1, reach_px + 1, 0.025)
+        grid = np.arange(-reach_px - 1, reach_px + 1, 0.05)
         plain, slope, widening = shape.gaussian.parts(grid)
         edge = np.column_stack([plain, widening, slope, departures.edges(grid)]) @ parts
         return cls(grid, edge, np.gradient(edge, grid))
@@ -311,12 +319,22 @@ def _columns(shape: Shape, pixels: _Pixels, added: _Added | None) -> tuple[Float
         low, high = shape.shading
         model = model + d * (low * dark_share + high * plain_edge)
     moved = -shape.sign * cosine * change
-    curve = np.polynomial.legendre.legvander(u, shape.curve.size - 1) * moved[:, None]
+    curve = _legendre(u, shape.curve.size) * moved[:, None]
     curve[:, 0] = -shape.sign * cosine * shape.step * plain
     parts = [curve, (shape.step * widening)[:, None], dark_share[:, None], plain_edge[:, None]]
     if shape.shading is not None:
         parts += [(d * dark_share)[:, None], (d * plain_edge)[:, None]]
     return model, np.concatenate(parts, axis=1), d
+
+
+def _legendre(u: Floats, n: int) -> Floats:
+    """The first `n` Legendre polynomials at `u` [m], float64 [m, n]."""
+    out = np.ones((u.size, n))
+    if n > 1:
+        out[:, 1] = u
+    for k in range(2, n):
+        out[:, k] = ((2 * k - 1) * u * out[:, k - 1] - (k - 1) * out[:, k - 2]) / k
+    return out
 
 
 def _moved(shape: Shape, step: Floats) -> Shape:
@@ -377,7 +395,7 @@ def _weight(shape: Shape, pixels: _Pixels, noise: EdgeNoise) -> Floats:
 
 def _weighed(shape: Shape, pixels: _Pixels, noise: EdgeNoise) -> Shape:
     for _ in range(2):
-        shape = _refined(shape, pixels, _weight(shape, pixels, noise), 6)[0]
+        shape = _refined(shape, pixels, _weight(shape, pixels, noise), 4)[0]
     return shape
 
 
