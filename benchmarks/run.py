@@ -70,6 +70,7 @@ BENCHMARKS = (
     Benchmark("denoise_quality", QUALITY, "Denoising of single frames"),
     Benchmark("corrections", QUALITY),
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
+    Benchmark("lab_accuracy", QUALITY, "How exact the lab is"),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )
 
