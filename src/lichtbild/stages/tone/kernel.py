@@ -11,11 +11,12 @@ x, y, c, t, i, j = (hl.Var(n) for n in ("x", "y", "c", "t", "i", "j"))  # i: col
 LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
 GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
 HUES, LIGHTNESSES, GRAIN_PX, DITHER_PX, DARK = 256, 64, 512, 64, 0.1
-NOISE_GATE, OVERSHOOT = 4.0, 0.15
+NOISE_GATE, OVERSHOOT = 4.0, 0.05
 GAMUT_TOP = 0.5
 AGREEMENT, MOST, FADE_FROM = 10.0, 1.5, 0.6
 GAIN_STEP_PX = 16
-TILE_X, TILE_Y, LANES = 512, 96, 16
+# Two vectors of 16 at a time: a pixel's steps follow one from the other, so that one alone would wait for itself.
+TILE_X, TILE_Y, LANES = 512, 96, 32
 
 
 def f(value):
