@@ -23,6 +23,7 @@ VERBS = {
     "simulate": "a burst of raw frames with known truth",
     "measure": "photographs of charts to measured quality, as figures and a page",
     "lens": "lens profiles: list, show, match to a picture, trace from a prescription",
+    "compare": "pipelines side by side on the same shots, ours and others, with figures",
     "study": "cameras and recipes simulated, developed, measured: which settings no other beats",
     "demo": "simulate a 12 MP burst, develop it, show one frame beside the burst",
 }

@@ -87,6 +87,7 @@ def analyse_proxy(
     white = white_balance.find(proxy.info, params.white_balance, proxy)
     colour_facts = colour.analyse(proxy.info, white.neutral, white.xy)
     colour_facts = replace(colour_facts, matrix=look.mono_matrix(colour_facts.matrix, params.look))
+    proxy = colour.profile.apply(proxy, colour_facts.profile)
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
@@ -154,6 +155,7 @@ def render_reference(
     """`render`, stage by stage in NumPy."""
     params = params or DevelopParams()
     window = window or (0, 0, *facts.shape)
+    frame = colour.profile.apply_reference(frame, facts.colour.profile)
     surround = sample_nodes(facts.highlights.surround, facts, window, frame.shape)
     rebuilt = highlights.apply(frame, facts.white.neutral, facts.highlights, surround, params.highlights)
     work = colour.apply(rebuilt, facts.white.neutral, facts.colour)
@@ -310,6 +312,7 @@ def render_part(
         out = memory.empty((last - first, width, 3), KINDS[bits])
     elif out.shape != (last - first, width, 3) or out.dtype != KINDS[bits] or not out.flags.c_contiguous:
         raise ShapeError(f"{last - first} x {width} px of {bits} bits do not fit {out.shape} {out.dtype}", where="out")
+    frame = colour.profile.apply(frame, facts.colour.profile)
     work_noise = colour.work_noise(frame.noise, facts.white.neutral, facts.colour)
     sharpen_params = sharpen_of(frame, params)
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)
