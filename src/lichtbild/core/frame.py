@@ -54,13 +54,14 @@ class Tags:
     ----------
     exif
         EXIF and GPS by tag number, values as TIFF types: {"ifd0": {...}, "exif": {...}, "gps": {...}}.
-    xmp, icc
-        Packets as bytes, or empty.
+    xmp, icc, iptc
+        Packets as bytes (IPTC: the IIM record alone), or empty.
     """
 
     exif: dict[str, dict[int, Any]] = field(default_factory=dict)
     xmp: bytes = b""
     icc: bytes = b""
+    iptc: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
