@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from lichtbild.core import Cfa, Domain, Frame, FrameInfo, NoiseModel
 from lichtbild.core.frame import cfa_plane_index
+from lichtbild.lab.against_truth import Region, psnr_db
 from lichtbild.stages.demosaic import demosaic
 
 Floats = npt.NDArray[np.floating]
@@ -64,8 +65,7 @@ def to_srgb8(linear: Floats) -> Floats:
 
 
 def psnr(picture: Floats, truth: Floats) -> float:
-    inside = slice(BORDER_PX, -BORDER_PX)
-    return float(-10 * np.log10(np.mean((picture[inside, inside] - truth[inside, inside]) ** 2)))
+    return psnr_db(picture, truth, Region(BORDER_PX))
 
 
 def mosaic_of(rgb: Floats, alpha: float, beta: float, seed: int | None) -> Frame:

@@ -19,9 +19,18 @@ from lichtbild.stages.reduce import ReduceParams
 __all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "preview", "read", "save_negative"]
 
 
-def read(what: str | Path | Sequence[str | Path], gyro: str | Path | None = None) -> Burst:
-    """The one burst in a folder, a list of files, or a file, and the gyroscope's log that is named or lies beside it.
-    See `lichtbild.capture.read`.
+def read(
+    what: str | Path | Sequence[str | Path], gyro: str | Path | None = None, lens: str | Path | None = None
+) -> Burst:
+    """The one burst in a folder, a list of files, or a file, with the gyroscope's log and the lens's profile that are
+    named or found. See `lichtbild.capture.read`.
+
+    Parameters
+    ----------
+    lens
+        A lens profile (.toml), or a prescription (.json, .zmx), which is traced (8 s); "none"; None: the profile in
+        the user's folders that names this lens or camera, if there is one. What the file itself tells about
+        distortion and shading comes first. `FrameInfo.reasons` says what was taken, and why.
 
     Raises
     ------
@@ -31,7 +40,7 @@ def read(what: str | Path | Sequence[str | Path], gyro: str | Path | None = None
     from lichtbild import capture
 
     burst: Burst = capture.read(what, gyro)
-    return burst
+    return burst if lens == "none" else _with_lens(burst, lens)
 
 
 def develop(
@@ -41,6 +50,8 @@ def develop(
     progress: Progress = silent,
     space: str = "srgb",
     bits: int = 8,
+    look: str | None = None,
+    headroom_ev: float = 0.0,
     explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Photo:
     """The photograph of a burst, or of one frame.
@@ -56,6 +67,11 @@ def develop(
         "srgb" or "p3".
     bits
         8 or 16 of the picture.
+    look
+        Name of a look (see `lichtbild.looks.names`), several joined by +, or a .toml file; the same as
+        params["look"]["look"].
+    headroom_ev
+        Above 0: `Photo.hdr` is the same scene for a display that shows so many stops above SDR white.
     explain
         A folder for pictures of what was found and done (motion, confidence, what was left out, effective frames,
         noise) and `explain.json`; or a function that gets each `Explained` picture when it is there, such as
@@ -66,7 +82,8 @@ def develop(
     Photo
         With `.save(path)`, `.save_negative(path)`, `.pixels` and `.report`.
     """
-    return _developed(burst, _params(params), progress, explain, space=space, bits=bits)
+    chosen = _with_look(_params(params), look)
+    return _developed(burst, chosen, progress, explain, space=space, bits=bits, headroom_ev=headroom_ev)
 
 
 def preview(
@@ -76,6 +93,7 @@ def preview(
     *,
     progress: Progress = silent,
     space: str = "srgb",
+    look: str | None = None,
     explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Photo:
     """A small picture of a burst, soon: what `develop` gives, of about `megapixels`.
@@ -84,7 +102,7 @@ def preview(
     picture, which it resembles to 2 CIEDE2000 on average. Ten decoded frames of 12 MP take about 1.2 s of processor
     time, a seventh of what `develop` takes. The other arguments as there.
     """
-    chosen = dataclasses.replace(_params(params), reduce=ReduceParams(megapixels=megapixels))
+    chosen = dataclasses.replace(_with_look(_params(params), look), reduce=ReduceParams(megapixels=megapixels))
     return _developed(burst, chosen, progress, explain, space=space, bits=8)
 
 
@@ -134,12 +152,37 @@ def _developed(
     *,
     space: str,
     bits: int,
+    headroom_ev: float = 0.0,
 ) -> Photo:
     burst = burst if isinstance(burst, Burst) else read(burst)
     observer = _observer(explain)
-    display, negative = photo.develop(burst, params, progress, space=space, bits=bits, explain=observer)
+    done, negative = photo.develop(
+        burst, params, progress, space=space, bits=bits, headroom_ev=headroom_ev, explain=observer
+    )
     _finished(observer)
-    return Photo(display, negative.linear, _report(burst, negative.report), negative.mosaic)
+    return Photo(done.picture, negative.linear, _report(burst, negative.report), negative.mosaic, done.hdr)
+
+
+def _with_lens(burst: Burst, lens: str | Path | None) -> Burst:
+    """Every frame told what a profile knows of its lens."""
+    from lichtbild.optics.profile import completed
+    from lichtbild.optics.profile_file import match_profile, read_profile
+
+    info = burst.sources[0].info
+    if lens is None:
+        found = match_profile(info)
+        if found is None:
+            return burst
+        profile, why = found.profile, f"{found.path}: {', '.join(found.grounds)}"
+    elif Path(lens).suffix.lower() == ".toml":
+        profile, why = read_profile(lens), f"{lens}: asked for"
+    else:
+        from lichtbild.optics.lens_file import read_lens
+        from lichtbild.optics.profile_traced import traced_profile
+
+        profile, why = traced_profile(read_lens(lens), info.shape), f"{lens}: asked for, traced"
+    sources = tuple(dataclasses.replace(source, info=completed(source.info, profile, why)) for source in burst.sources)
+    return dataclasses.replace(burst, sources=sources)
 
 
 def _preview(frame: Frame) -> Any:
@@ -166,6 +209,12 @@ def _params(params: dict[str, dict[str, Any]] | Recipe | None) -> PhotoParams:
     if isinstance(params, Recipe):
         params = {stage: entry.get("params", {}) for stage, entry in params.stages.items()}
     return PhotoParams.from_values(params or {})
+
+
+def _with_look(params: PhotoParams, look: str | None) -> PhotoParams:
+    if look is None:
+        return params
+    return dataclasses.replace(params, look=dataclasses.replace(params.look, look=look))
 
 
 def _report(burst: Burst, report: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lichtbild.stages.linearise import linearise
 def test_a_flat_field_comes_back_flat(tmp_path, cfa: str) -> None:
     """Corner against centre 1.000 +- 0.005 after the GainMaps of the file, in every colour."""
     shape = (300, 400)
-    scene = Scene(np.full((3, *samples_for(shape, 1.0, 8)), 0.6, np.float32), 1.0, 8)
+    scene = Scene.flat(np.full((3, *samples_for(shape, 1.0, 8)), 0.6, np.float32), 1.0, 8)
     phone = virtual_phone(cfa)
     quiet = Sensor(phone.sensor.cfa, bits=14, black=1024)
     camera = dataclasses.replace(phone, sensor=quiet)
@@ -49,7 +49,7 @@ def test_points_come_back_to_their_places_in_every_colour(tmp_path) -> None:
     y, x = (y + 0.5) / oversampling - margin, (x + 0.5) / oversampling - margin
     step = 40
     blobs = np.exp(-((((y % step) - step / 2) ** 2 + ((x % step) - step / 2) ** 2) / (2 * 2.5**2)))
-    scene = Scene(np.repeat((0.1 + 0.7 * blobs)[None], 3, 0).astype(np.float32), oversampling, margin)
+    scene = Scene.flat(np.repeat((0.1 + 0.7 * blobs)[None], 3, 0).astype(np.float32), oversampling, margin)
     phone = virtual_phone()
     # Ten times the lateral colour of the phone, so that a mistake cannot hide.
     radial = ((-0.040, 0.004, 0.0), (-0.030, 0.002, 0.0), (-0.022, 0.0, 0.001))
@@ -78,7 +78,7 @@ def test_all_that_is_known_of_a_burst_is_found_again(tmp_path) -> None:
     shape = (96, 128)
     texture = rng.random((3, *samples_for(shape, 1.0, 16)), np.float32)
     simulation = Simulation(
-        Scene(texture, 1.0, 16), hand=Hand(), n_frames=4, iso=800, shape=shape, exposure_ev=(0, 0, -2, 0)
+        Scene.flat(texture, 1.0, 16), hand=Hand(), n_frames=4, iso=800, shape=shape, exposure_ev=(0, 0, -2, 0)
     )
     write_burst(tmp_path / "all", simulation)
     sources = [capture.open_file(p) for p in sorted((tmp_path / "all").iterdir())]

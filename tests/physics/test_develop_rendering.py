@@ -8,7 +8,7 @@ import pytest
 
 from lichtbild.core import Camera, ColourCalibration, Domain, Frame, FrameInfo, NoiseModel
 from lichtbild.core import colour_space as cs
-from lichtbild.stages import colour, develop_display, highlights, tone, white_balance
+from lichtbild.stages import colour, develop_display, highlights, look, tone, white_balance
 
 # ColorMatrix and ForwardMatrix of a real phone (LG Nexus 5X, from its DNG tags), A and D65.
 COLOUR_A = np.array([[104, -29, -16], [-41, 162, 5], [-5, 29, 57]]) / 128
@@ -18,6 +18,7 @@ FORWARD_D65 = np.array([[88, 2, 34], [27, 87, 13], [0, -69, 175]]) / 128
 PHONE = Camera(
     colour=ColourCalibration((cs.A_XY, cs.D65_XY), (COLOUR_A, COLOUR_D65), (FORWARD_A, FORWARD_D65)),
 )
+MOVES = look.moves.of_look(look.Look())
 NEUTRAL = white_balance.neutral_of_xy(PHONE.colour, cs.D65_XY)  # type: ignore[arg-type]
 
 
@@ -87,7 +88,7 @@ def test_pictures_of_the_camera_keep_their_tone() -> None:
     frame = Frame(cs.srgb_decode(signal), Domain.CAMERA_RGB, info, noise)
     facts = develop_display.analyse(frame)
     out = develop_display.render(frame, facts).pixels
-    np.testing.assert_allclose(out[12:28, 12:28], signal[12:28, 12:28] * 255, atol=1.5)
+    np.testing.assert_allclose(out[12:28, 12:28], signal[12:28, 12:28] * 255, atol=2)
     assert facts.white.source == "picture"
 
 
@@ -111,11 +112,11 @@ def test_colour_map_has_no_folds(space: str) -> None:
     places."""
     axis = np.geomspace(0.004, 3.0, 24)
     grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
-    lut = tone.table(0.18 * 2**3.5, 0.0, False)
+    lut = tone.table(tone.CurveShape(0.18 * 2**3.5))
 
     def show(scene: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         to_rgb, gamut = tone.reference.display_matrix(space), tone.reference.gamut_chroma(space)
-        light = tone.reference.to_display(np.float32(scene), lut, 1.06, to_rgb, gamut, False)
+        light, _ = tone.reference.to_display(np.float32(scene), lut, 1.06, to_rgb, gamut, False, MOVES)
         return np.asarray(cs.srgb_encode(light), np.float64)
 
     columns = [(show(grid * np.exp(0.04 * np.eye(3)[c])) - show(grid * np.exp(-0.04 * np.eye(3)[c]))) for c in range(3)]
@@ -131,9 +132,9 @@ def test_hue_survives_the_curve() -> None:
     """Oklab hue of scene colours within the display's reach is kept to a degree, from shadow to near white."""
     rng = np.random.default_rng(20261122)
     scene = np.float32(rng.uniform(0.05, 1.0, (500, 3)) ** 1.5)
-    lut = tone.table(0.18 * 2**3, 0.0, False)
+    lut = tone.table(tone.CurveShape(0.18 * 2**3))
     to_rgb, gamut = tone.reference.display_matrix("srgb"), tone.reference.gamut_chroma("srgb")
-    light = tone.reference.to_display(scene, lut, 1.0, to_rgb, gamut, False)
+    light, _ = tone.reference.to_display(scene, lut, 1.0, to_rgb, gamut, False, MOVES)
     before, after = cs.xyz_to_oklab(scene @ cs.REC2020_TO_XYZ.T), cs.xyz_to_oklab(light @ cs.SRGB_TO_XYZ.T)
     coloured = np.hypot(after[:, 1], after[:, 2]) > 0.03
     turn = np.arctan2(before[:, 2], before[:, 1]) - np.arctan2(after[:, 2], after[:, 1])

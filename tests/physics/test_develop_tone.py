@@ -46,10 +46,11 @@ def lightness(frame: Frame, params: tone.ToneParams | None = None) -> Floats:
 def test_curve_holds_grey_and_white_and_rises() -> None:
     for white in (0.18 * 2**2, 0.18 * 2**3.5, 0.18 * 2**5.5):
         x = np.geomspace(1e-5, white, 2000)
-        y = curve.filmic(x, white)
+        shape = curve.CurveShape(white)
+        y = curve.filmic(x, shape)
         assert np.all(np.diff(y) > 0)
-        assert float(curve.filmic(0.18, white)) == pytest.approx(0.18, rel=1e-3)
-        assert float(curve.filmic(white, white)) == pytest.approx(1.0, abs=1e-6)
+        assert float(curve.filmic(0.18, shape)) == pytest.approx(0.18, rel=1e-3)
+        assert float(curve.filmic(white, shape)) == pytest.approx(1.0, abs=1e-6)
         slope = np.gradient(np.log2(y), np.log2(x))
         assert 1.2 < slope[np.abs(x - 0.18).argmin()] < 1.6
         assert slope.max() < 1.8
@@ -57,9 +58,10 @@ def test_curve_holds_grey_and_white_and_rises() -> None:
 
 
 def test_table_is_the_curve() -> None:
-    lut = curve.table(1.6, 0.2, False)
+    shape = curve.CurveShape(1.6, 1.71)
+    lut = curve.table(shape)
     x = np.geomspace(1e-4, 1.6, 500).astype(np.float32)
-    np.testing.assert_allclose(curve.look_up(lut, x), curve.filmic(x, 1.6, 0.2), rtol=2e-3, atol=2e-6)
+    np.testing.assert_allclose(curve.look_up(lut, x), curve.filmic(x, shape), rtol=2e-3, atol=2e-6)
     np.testing.assert_array_equal(curve.look_up(lut, -x), -curve.look_up(lut, x))
 
 

@@ -9,7 +9,19 @@ from lichtbild.core import Cfa, UsageError
 from lichtbild.core.camera import RED
 from lichtbild.core.colour_space import D50_XY, bradford, xy_to_xyz
 from lichtbild.core.frame import cfa_plane_index
-from lichtbild.simulate import Hand, Lens, Mover, Scene, Sensor, Simulation, VirtualCamera, expose, reference, simulate
+from lichtbild.simulate import (
+    Hand,
+    Layer,
+    Lens,
+    Scene,
+    Sensor,
+    Simulation,
+    Travel,
+    VirtualCamera,
+    expose,
+    reference,
+    simulate,
+)
 from lichtbild.simulate.lens import lens_frame
 from lichtbild.simulate.scene import samples_for
 
@@ -25,7 +37,7 @@ def random_scene(shape: tuple[int, int], margin: int = 24, oversampling: float =
     rng = np.random.default_rng(seed)
     n = samples_for(shape, oversampling, margin)
     rgb = np.stack([scipy.ndimage.gaussian_filter(rng.standard_normal(n), 1.8 * oversampling / 1.5) for _ in range(3)])
-    return Scene((0.35 + 0.6 * rgb / np.abs(rgb).max()).astype(np.float32), oversampling, margin)
+    return Scene.flat((0.35 + 0.6 * rgb / np.abs(rgb).max()).astype(np.float32), oversampling, margin)
 
 
 @pytest.mark.parametrize("iso", [100.0, 800.0, 3200.0])
@@ -130,7 +142,7 @@ def test_blur_is_the_gaussian_and_the_pixel() -> None:
         wave = np.broadcast_to(0.5 + 0.4 * np.cos(2 * np.pi * f * at), (3, *n)).astype(np.float32)
         camera = VirtualCamera(Sensor(), Lens(0.45), white_at=1.0)
         light = Simulation(
-            Scene(np.ascontiguousarray(wave), oversampling, margin), camera, n_frames=1, shape=shape
+            Scene.flat(np.ascontiguousarray(wave), oversampling, margin), camera, n_frames=1, shape=shape
         ).light(0, 1)[8]
         x = np.arange(shape[1]) + 0.5
         c, s = np.cos(2 * np.pi * f * x), np.sin(2 * np.pi * f * x)
@@ -156,7 +168,7 @@ def test_undistortion_undoes_the_dng_warp() -> None:
 
 def test_gain_maps_flatten_a_flat_field() -> None:
     shape = (120, 160)
-    scene = Scene(np.full((3, *samples_for(shape, 1.0, 8)), 0.5, np.float32), 1.0, 8)
+    scene = Scene.flat(np.full((3, *samples_for(shape, 1.0, 8)), 0.5, np.float32), 1.0, 8)
     lens = Lens(corner_gain=(2.4, 2.0, 1.8))
     camera = VirtualCamera(Sensor(Cfa.from_name("GBRG")), lens)
     simulation = Simulation(scene, camera, n_frames=1, iso=50, shape=shape)
@@ -186,7 +198,7 @@ def test_every_site_sees_its_own_colour(name: str, quad: int) -> None:
     rgb = np.zeros((3, *samples_for(shape, 1.0, 8)), np.float32)
     rgb[RED] = 0.9
     camera = VirtualCamera(Sensor(Cfa.from_name(name, quad)), Lens())
-    simulation = Simulation(Scene(rgb, 1.0, 8), camera, n_frames=1, iso=100, shape=shape)
+    simulation = Simulation(Scene.flat(rgb, 1.0, 8), camera, n_frames=1, iso=100, shape=shape)
     light = simulation.light(0)
     wanted = (camera.scene_to_camera() @ [0.9, 0, 0])[cfa_plane_index(camera.sensor.cfa, shape)]
     np.testing.assert_allclose(light, wanted, atol=1e-5)
@@ -213,8 +225,8 @@ def test_movers_cover_move_and_are_masked() -> None:
     scene = random_scene(shape, margin)
     layer = np.zeros((4, 60, 60), np.float32)
     layer[:, 12:48, 12:48] = 1.0  # a white square of 24 px
-    mover = Mover(layer, (50.0, 60.0), (7.0, -2.0))
-    scene = Scene(scene.rgb, 1.5, margin, (mover,))
+    mover = Layer(layer, (50.0, 60.0), travel=Travel((7.0 * 15, -2.0 * 15)))
+    scene = Scene.flat(scene.ground, 1.5, margin, (mover,))
     still = np.tile(np.eye(2, 3), (4, 1, 1))
     made = simulate(scene, PLAIN, n_frames=4, affines=still, shape=shape)
     simulation = Simulation(scene, PLAIN, n_frames=4, affines=still, shape=shape)
@@ -273,7 +285,7 @@ def test_wrong_arguments_are_named() -> None:
 
 def test_a_bracket_scales_light_and_time() -> None:
     shape = (40, 60)
-    scene = Scene(np.full((3, *samples_for(shape, 1.0, 8)), 0.2, np.float32), 1.0, 8)
+    scene = Scene.flat(np.full((3, *samples_for(shape, 1.0, 8)), 0.2, np.float32), 1.0, 8)
     simulation = Simulation(scene, PLAIN, n_frames=3, iso=50, shape=shape, exposure_ev=(0, -2, 1))
     means = [simulation.stored(k).mean() - 64 for k in range(3)]
     assert means[1] / means[0] == pytest.approx(0.25, rel=0.01)

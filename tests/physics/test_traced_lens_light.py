@@ -12,7 +12,7 @@ from lichtbild.optics.field import full_angle_deg
 from lichtbild.optics.lens_file import read_lens
 from lichtbild.optics.psf_field import Band, through_pixels
 from lichtbild.optics.pupil import fit_pupil
-from lichtbild.simulate import Lens, Mover, Scene, Sensor, Simulation, VirtualCamera, traced_lens
+from lichtbild.simulate import Layer, Lens, Scene, Sensor, Simulation, VirtualCamera, traced_lens
 from lichtbild.simulate.scene import samples_for
 
 LENS = read_lens(Path(__file__).parent.parent / "golden" / "lenses" / "triplet.json")
@@ -28,7 +28,7 @@ def glass():
 
 def seen(glass, rgb, plane=None, movers=(), ideal=False):
     camera = VirtualCamera(Sensor(bits=14, black=512), glass, white_at=0.8)
-    scene = Scene(rgb, 2.0, MARGIN, movers)
+    scene = Scene.flat(rgb, 2.0, MARGIN, movers)
     return Simulation(scene, camera, n_frames=1, shape=SHAPE, affines=np.eye(2, 3)[None]).light(0, plane, ideal=ideal)
 
 
@@ -119,7 +119,7 @@ def test_what_is_in_front_hides_what_is_behind(glass):
     n = samples_for(SHAPE, 2.0, MARGIN)
     layer = np.zeros((4, 60, 60), np.float32)
     layer[3, 15:45, 15:45] = 1
-    mover = Mover(layer, (SHAPE[1] / 2 + 30.3, SHAPE[0] / 2 - 20.6), (0.0, 0.0))
+    mover = Layer(layer, (SHAPE[1] / 2 + 30.3, SHAPE[0] / 2 - 20.6))
     light = seen(glass, np.full((3, *n), 0.5, np.float32), 1, (mover,))
     assert light[78:81, 177:180].max() < 2e-3
     # The darkness missing is as large as what stands in front.

@@ -7,7 +7,7 @@ import pytest
 
 from lichtbild.core import Camera, ColourCalibration, Domain, Frame, FrameInfo, NoiseModel, UsageError
 from lichtbild.core import colour_space as cs
-from lichtbild.stages import develop_display, highlights, sharpen, tone
+from lichtbild.stages import develop_display, highlights, look, sharpen, tone
 
 COLOUR_D65 = np.array([[129, -37, -28], [-72, 209, -6], [-8, 27, 80]]) / 128
 
@@ -68,6 +68,39 @@ def test_fused_equals_composed_for_pictures_of_the_camera() -> None:
     assert np.abs(fused - composed).max() <= 1
 
 
+EVERYTHING = look.from_document(
+    {
+        "tone": {"slope": 1.8, "black": 0.01, "mid": 0.15, "local_contrast": 0.4, "white_ev": 0.5},
+        "colour": {"saturation": 1.2, "shadows": 0.7, "highlights": 0.8, "density": 0.5, "gamut": 0.6},
+        "hues": [
+            {"hue_deg": 264, "turn_deg": -25, "saturation": 0.6, "lightness": -0.1},
+            {"hue_deg": 50, "width_deg": 90, "turn_deg": 20, "saturation": 1.5, "lightness": 0.08},
+        ],
+        "split": {"shadows_chroma": 0.03, "highlights_chroma": 0.04},
+        "grain": {"rms": 15, "format_mm": 10, "size_um": 60},
+        "vignette": {"corner_ev": -1.3, "steep": 0.6},
+        "halation": {"strength": 0.2, "radius": 0.05},
+        "sharpen": {"amount": 0.5},
+    },
+    "everything",
+)
+
+
+@pytest.mark.parametrize("monochrome", [0.0, 1.0])
+@pytest.mark.parametrize(("bits", "headroom_ev"), [(8, 0.0), (32, 0.0), (32, 2.0)])
+def test_fused_equals_composed_in_a_look(monochrome: float, bits: int, headroom_ev: float) -> None:
+    frame = random_frame((90, 75), with_maps=True)
+    bw = look.from_document({"monochrome": {"amount": monochrome, "filter": "orange"}}, "bw", EVERYTHING)
+    params = develop_display.DevelopParams(look=bw)
+    facts = develop_display.analyse(frame, params)
+    for window in (None, (20, 10, 80, 60)):
+        fused, composed = (
+            render(frame, facts, params, bits=bits, window=window, headroom_ev=headroom_ev).pixels.astype(np.float64)
+            for render in (develop_display.render, develop_display.render_reference)
+        )
+        assert np.quantile(np.abs(fused - composed), 0.999) <= (1 if bits == 8 else 1e-3 * 2**headroom_ev)
+
+
 @pytest.mark.parametrize("place", [(0, 0), (40, 15), (41, 16), (79, 1060)])
 def test_one_clipped_pixel_is_found_wherever_it_is(place: tuple[int, int]) -> None:
     """Vectors of pixels far from clipping skip the reconstruction."""
@@ -89,3 +122,5 @@ def test_unknown_outputs_are_refused() -> None:
         develop_display.render(frame, facts, space="prophoto")
     with pytest.raises(UsageError, match="10 bits"):
         develop_display.render(frame, facts, bits=10)
+    with pytest.raises(UsageError, match="headroom of 2 EV in 8 bits"):
+        develop_display.render(frame, facts, headroom_ev=2.0)

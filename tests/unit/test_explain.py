@@ -16,7 +16,7 @@ from lichtbild.output.explain import INDEX, legended
 from lichtbild.pipelines import figures, intake
 from lichtbild.pipelines.explain import motion_picture
 from lichtbild.pipelines.figures import Canvas
-from lichtbild.simulate import Mover, Simulation, VirtualCamera, procedural_scene
+from lichtbild.simulate import Layer, Simulation, Travel, VirtualCamera, procedural_scene
 from lichtbild.stages.align import TILE_PX, Motion
 
 SHAPE = (192, 256)
@@ -31,7 +31,7 @@ def burst():
     layer = np.zeros((4, SQUARE_PX + 20, SQUARE_PX + 20), np.float32)
     layer[:, 10:-10, 10:-10] = 0.7
     layer[3, 10:-10, 10:-10] = 1
-    scene = dataclasses.replace(scene, movers=(Mover(layer, (60.0, 60.0), (30.0, 0.0)),))
+    scene = dataclasses.replace(scene, layers=(*scene.layers, Layer(layer, (60.0, 60.0), travel=Travel((450.0, 0.0)))))
     affines = np.tile(np.eye(2, 3), (3, 1, 1))
     affines[:, :, 2] = SHIFTS
     simulation = Simulation(scene, VirtualCamera(), n_frames=3, iso=200, shape=SHAPE, affines=affines)

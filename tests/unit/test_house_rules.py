@@ -24,9 +24,10 @@ ARROWS = {
     "simulate": {"core", "optics", "sensor", "output"},
     "lab": {"core", "optics", "sensor", "capture"},
     "stages": {"core", "optics", "sensor"},
-    "pipelines": {"core", "optics", "sensor", "stages"},
-    "api": {"core", "optics", "sensor", "stages", "pipelines", "capture", "output"},
-    "cli": {"core", "api", "capture", "output", "pipelines", "simulate", "lab", "stages"},
+    "looks": {"core", "stages", "capture", "output"},
+    "pipelines": {"core", "optics", "sensor", "stages", "looks"},
+    "api": {"core", "optics", "sensor", "stages", "looks", "pipelines", "capture", "output"},
+    "cli": {"core", "optics", "api", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
 }
 
 HEAVY = ("numpy", "tifffile", "imagecodecs", "PIL", "rawpy", "scipy", "pillow_heif", "lichtbild.core", "argparse")

@@ -19,7 +19,7 @@ from lichtbild.core.frame import cfa_plane_index
 from lichtbild.core.mosaic import mosaic_of
 from lichtbild.lab.against_truth import Region, colour_difference
 from lichtbild.pipelines import disputed, finishing, intake
-from lichtbild.simulate import Sensor, Simulation, VirtualCamera, procedural_scene, virtual_phone
+from lichtbild.simulate import Scene, Sensor, Simulation, VirtualCamera, procedural_scene, virtual_phone
 from lichtbild.stages.demosaic import DemosaicParams
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.wiener import WienerParams
@@ -321,8 +321,8 @@ def test_a_preview_is_the_picture_made_smaller(quad):
     shape = (480, 640)
     # Detail as large as in a picture of 12 MP; half the light, so that nothing clips.
     scene = procedural_scene((SHAPE[0], SHAPE[1]), 1.0, 16, has_movers=False)
-    light = np.maximum(scipy.ndimage.zoom(scene.rgb, (1, 8, 8), order=1), 0)[:, : 480 + 32, : 640 + 32] / 2
-    scene = dataclasses.replace(scene, rgb=np.ascontiguousarray(light, np.float32))
+    light = np.maximum(scipy.ndimage.zoom(scene.ground, (1, 8, 8), order=1), 0)[:, : 480 + 32, : 640 + 32] / 2
+    scene = Scene.flat(np.ascontiguousarray(light, np.float32), scene.oversampling, scene.margin_px)
     affines = np.tile(np.eye(2, 3), (4, 1, 1))
     affines[1:, :, 2] = np.random.default_rng(20261122).uniform(-4, 4, (3, 2))
     camera = virtual_phone("GRBG", quad)

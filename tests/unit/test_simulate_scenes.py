@@ -30,8 +30,8 @@ def small_scene() -> Scene:
 def test_the_made_up_scene_comes_in_any_size(shape: tuple[int, int], seed: int) -> None:
     scene = procedural_scene(shape, seed=seed)
     assert scene.frame_shape == shape
-    assert np.isfinite(scene.rgb).all()
-    assert scene.rgb.min() > 0
+    assert np.isfinite(scene.ground).all()
+    assert scene.ground.min() > 0
     light = Simulation(scene, n_frames=2, seed=seed).light(1)
     assert light.shape == shape
     assert np.isfinite(light).all()
@@ -39,19 +39,19 @@ def test_the_made_up_scene_comes_in_any_size(shape: tuple[int, int], seed: int) 
 
 def test_the_made_up_scene_has_the_range_of_a_photograph() -> None:
     scene = procedural_scene((288, 384), seed=0)
-    luminance = scene.rgb.mean(0)
+    luminance = scene.ground.mean(0)
     assert luminance.max() > 30  # the sun
     assert np.quantile(luminance, 0.01) < 0.02  # a wall in the shade
     assert 0.1 < np.median(luminance) < 0.6
-    assert len(scene.movers) >= 4
-    for mover in scene.movers:
-        edge = np.concatenate([mover.layer[:, :8].ravel(), mover.layer[:, -8:].ravel(), mover.layer[:, :, :8].ravel()])
+    assert sum(layer.is_moving for layer in scene.layers) >= 4
+    for mover in scene.layers[1:]:
+        edge = np.concatenate([mover.light[:, :8].ravel(), mover.light[:, -8:].ravel(), mover.light[:, :, :8].ravel()])
         assert not edge.any()
-        assert np.all(mover.layer[3] <= 1 + 1e-5)
+        assert np.all(mover.light[3] <= 1 + 1e-5)
 
 
 def test_the_same_seed_paints_the_same_scene() -> None:
-    first, again, other = (procedural_scene((48, 64), seed=s).rgb for s in (3, 3, 4))
+    first, again, other = (procedural_scene((48, 64), seed=s).ground for s in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
 
@@ -61,10 +61,10 @@ def test_a_picture_becomes_a_scene(tmp_path) -> None:
     pixels = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     scene = from_picture(tmp_path / "a.png", margin_px=8, oversampling=1.5)
-    np.testing.assert_allclose(np.moveaxis(scene.rgb, 0, 2), srgb_decode(pixels / np.float32(255)), atol=1e-6)
+    np.testing.assert_allclose(np.moveaxis(scene.ground, 0, 2), srgb_decode(pixels / np.float32(255)), atol=1e-6)
     assert scene.frame_shape == (116, 184)
     # Cut in the middle where it is too large, mirrored where it is too small.
-    assert from_picture(tmp_path / "a.png", (60, 80), 1.0, 8).rgb.shape == (3, 76, 96)
+    assert from_picture(tmp_path / "a.png", (60, 80), 1.0, 8).ground.shape == (3, 76, 96)
     wide = from_picture(tmp_path / "a.png", (400, 400), margin_px=8)
     assert wide.frame_shape == (400, 400)
     assert from_picture(tmp_path / "a.png", (80, 120), margin_px=8).oversampling == 2.0
@@ -77,16 +77,16 @@ def test_what_is_no_picture_is_refused(tmp_path) -> None:
     with pytest.raises(UnreadableFile):
         from_picture(tmp_path / "missing.jpg")
     with pytest.raises(ShapeError, match="float32"):
-        Scene(np.zeros((3, 40, 40)))
+        Scene.flat(np.zeros((3, 40, 40)))
     with pytest.raises(ShapeError, match="1/4"):
-        Scene(np.zeros((3, 40, 40), np.float32), 1.3)
+        Scene.flat(np.zeros((3, 40, 40), np.float32), 1.3)
 
 
 def test_an_exr_file_is_linear_and_may_be_above_white(tmp_path, shared_data) -> None:
     pytest.importorskip("OpenEXR", reason="the optional package for OpenEXR files")
     scene = from_picture(shared_data("gt_hdr_linear") / "StillLife.exr", margin_px=16)
-    assert scene.rgb.shape == (3, 846, 1240)
-    assert scene.rgb.max() > 50
+    assert scene.ground.shape == (3, 846, 1240)
+    assert scene.ground.max() > 50
 
 
 @pytest.mark.parametrize(("cfa", "quad"), [("RGGB", 1), ("GBRG", 1), ("BGGR", 2)])

@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the gyroscope's log of a burst, .gcsv or OpenCamera-Sensors CSV (default: one of the shot's name)",
     )  # fmt: skip
     parser.add_argument(
+        "--lens-profile", metavar="FILE",
+        help="a lens profile (.toml) or prescription (.json, .zmx), or none (default: a profile of the user's folders "
+        "that names this lens, see lichtbild lens)",
+    )  # fmt: skip
+    parser.add_argument(
         "--explain", type=Path, metavar="DIR",
         help="write pictures of what was found and done into DIR: motion, confidence, what was left out, noise",
     )  # fmt: skip
@@ -52,7 +57,7 @@ def read(arguments: argparse.Namespace, console: Console) -> Burst:
     paths = arguments.shot
     if arguments.burst is not None:
         paths = _chosen(paths, arguments.burst)
-    burst: Burst = api.read(paths[0] if len(paths) == 1 else paths, arguments.gyro)
+    burst: Burst = api.read(paths[0] if len(paths) == 1 else paths, arguments.gyro, arguments.lens_profile)
     if arguments.reference is not None:
         if not 1 <= arguments.reference <= len(burst):
             raise UsageError(f"there is no frame {arguments.reference}", where="--reference", hint=f"1 to {len(burst)}")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.errors import MetadataError
+from lichtbild.core.transfer import TransferField
 
 Matrix = npt.NDArray[np.float64]
 
@@ -89,7 +90,8 @@ class ColourCalibration:
 class Camera:
     """Sensor + lens + colour calibration of one camera.
 
-    `is_rendered` tells that pixels were developed by the camera already (a JPEG or HEIC burst).
+    `is_rendered` tells that pixels were developed by the camera already (a JPEG or HEIC burst), `transfer` what its
+    lens leaves of fine detail, where a profile tells.
     """
 
     make: str = ""
@@ -99,6 +101,7 @@ class Camera:
     colour: ColourCalibration | None = None
     is_rendered: bool = False
     readout_s: float | None = field(default=None)
+    transfer: TransferField | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -233,6 +233,15 @@ def xyz_to_lab(xyz: npt.ArrayLike, white_xyz: npt.ArrayLike) -> Floats:
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
+def lab_to_xyz(lab: npt.ArrayLike, white_xyz: npt.ArrayLike) -> Floats:
+    """Inverse of `xyz_to_lab`."""
+    v = np.asarray(lab, np.float64)
+    y = (v[..., 0] + 16) / 116
+    f = np.stack([y + v[..., 1] / 500, y, y - v[..., 2] / 200], -1)
+    t = np.where(f > 6 / 29, f**3, (116 * f - 16) * 27 / 24389)
+    return np.asarray(t * np.asarray(white_xyz, np.float64))
+
+
 def delta_e_2000(lab1: npt.ArrayLike, lab2: npt.ArrayLike) -> Floats:
     """CIEDE2000 difference [...] of two L*a*b* arrays [..., 3] (CIE 142:2001; Sharma, Wu & Dalal 2005)."""
     (l1, a1, b1), (l2, a2, b2) = (np.moveaxis(np.asarray(v, np.float64), -1, 0) for v in (lab1, lab2))

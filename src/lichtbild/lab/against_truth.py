@@ -45,7 +45,7 @@ EVERYWHERE = Region()
 
 def mean_square(picture: Floats, truth: Floats, region: Region = EVERYWHERE) -> float:
     """Mean squared difference over `region`; [H, W] or [H, W, C], float64 sums."""
-    _same_shape(picture, truth)
+    same_shape(picture, truth)
     difference = picture[region.of(picture.shape)].astype(np.float64) - truth[region.of(truth.shape)]
     return float(np.mean(difference * difference))
 
@@ -61,7 +61,7 @@ def ssim(picture: Floats, truth: Floats, region: Region = EVERYWHERE, sigma_px: 
 
     Gaussian window, population statistics, K1 = 0.01, K2 = 0.03, range 1 (Wang et al. 2004).
     """
-    _same_shape(picture, truth)
+    same_shape(picture, truth)
     chosen = region.of(picture.shape)
     a, b = (np.atleast_3d(srgb_encode(np.clip(np.asarray(p, np.float64), 0, 1))) for p in (picture, truth))
     c1, c2 = 0.01**2, 0.03**2
@@ -81,7 +81,7 @@ def colour_difference(picture: Floats, truth: Floats, region: Region = EVERYWHER
 
     Differences of noise count: blur both first where only colour is asked for (`blurred`).
     """
-    _same_shape(picture, truth)
+    same_shape(picture, truth)
     chosen = region.of(picture.shape)
     return delta_e_2000(*(_lab(p[chosen]) for p in (picture, truth)))
 
@@ -138,8 +138,8 @@ def noise_gain(
 def block_gain_db(picture: Floats, baseline: Floats, truth: Floats, block_px: int = 32, border_px: int = 32) -> Floats:
     """How many dB `picture` is nearer to the truth than `baseline`, per block; float64 [n, m]. The least entry tells
     where a merge did harm."""
-    _same_shape(picture, truth)
-    _same_shape(baseline, truth)
+    same_shape(picture, truth)
+    same_shape(baseline, truth)
     b = border_px
     inner = (slice(b, truth.shape[0] - b), slice(b, truth.shape[1] - b))
     errors = []
@@ -151,7 +151,8 @@ def block_gain_db(picture: Floats, baseline: Floats, truth: Floats, block_px: in
     return np.asarray(10 * np.log10(errors[1] / errors[0]))
 
 
-def _same_shape(picture: Floats, truth: Floats) -> None:
+def same_shape(picture: Floats, truth: Floats) -> None:
+    """Raise ShapeError where a picture and its truth differ in shape."""
     if picture.shape != truth.shape:
         raise ShapeError(f"the picture is {list(picture.shape)}, its truth {list(truth.shape)}", where="picture")
 

@@ -41,12 +41,16 @@ class Photo:
         What was done, as plain data: {"frames": [...], "stages": [...], "notes": [lines for people], ...}.
     mosaic
         Makes the negative as a mosaic; None: it is the negative sampled where the filter array has each colour.
+    hdr
+        The same scene for an HDR display, oriented as `display`: linear light relative to SDR white, float32 [H, W, 3],
+        in the primaries of `display`; None where it was not asked for.
     """
 
     display: Frame
     kept: Frame | Callable[[], Frame] | None = None
     report: dict[str, Any] = field(default_factory=dict)
     mosaic: Callable[[], Frame] | None = None
+    hdr: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         self.display.require(Domain.DISPLAY_RGB)

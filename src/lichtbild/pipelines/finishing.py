@@ -7,6 +7,7 @@ frame) -> camera RGB -> denoised -> through the lens -> display.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +106,17 @@ def camera_rows(
     return demosaicing.demosaic(frame.rows(first, last), white_balance, params, rows=wanted, out=out)
 
 
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A picture, DISPLAY_RGB of the default crop, what was found out about it, and the same for an HDR display: linear
+    light relative to SDR white, float32 [H, W, 3] up to 2^headroom_ev, None where it was not asked for."""
+
+    picture: Frame
+    facts: DevelopFacts
+    hdr: Floats | None = None
+    headroom_ev: float = 0.0
+
+
 def finish(
     source: Source,
     optics: lens.LensParams,
@@ -113,8 +125,10 @@ def finish(
     *,
     space: str,
     bits: int,
-) -> tuple[Frame, DevelopFacts]:
-    """The picture, DISPLAY_RGB of the default crop, and what was found out about it."""
+    headroom_ev: float = 0.0,
+) -> Finished:
+    """The picture of the default crop, and its rendition of `headroom_ev` stops above SDR white where that is above
+    0."""
     plan, crop = _way(source.frame.info, source.frame.shape, optics)
     if plan is not None and not plan.can_be_banded:
         source = Whole(lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics))
@@ -126,6 +140,7 @@ def finish(
         ready, crop = _way(enlarged(frame.info, scale), (scale * frame.shape[0], scale * frame.shape[1]), optics)
     height, width = crop[2:]
     out = memory.empty((height, width, 3), develop_display.KINDS[bits])
+    hdr = memory.empty((height, width, 3), np.float32) if headroom_ev > 0 else None
     part: Frame | None = None
     n_rows = -(-BAND_PX // source.scale)  # as many pixels at every scale
     for first in range(0, height, n_rows):
@@ -134,13 +149,17 @@ def finish(
         start = (crop[0] + max(first - develop_display.HALO_PX, 0)) // GAIN_STEP_PX * GAIN_STEP_PX
         stop = crop[0] + min(last + develop_display.HALO_PX, height)
         corrected = _corrected(source, ready, start, stop)
-        part = develop_display.render_part(
-            corrected, Part(start, crop, (first, last)), facts, params, space=space, bits=bits, out=out[first:last]
-        )
+        rows = Part(start, crop, (first, last))
+        part = develop_display.render_part(corrected, rows, facts, params, space=space, bits=bits, out=out[first:last])
+        if hdr is not None:
+            develop_display.render_part(
+                corrected, rows, facts, params, space=space, bits=32, out=hdr[first:last], headroom_ev=headroom_ev
+            )
         progress(ProgressEvent("develop", last / height, 1.0))
     assert part is not None
     info = part.with_info(shape=(height, width), default_crop=(0, 0, height, width)).info
-    return part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective))), facts
+    picture = part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective)))
+    return Finished(picture, facts, hdr, headroom_ev)
 
 
 def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tuple[lens.LensPlan | None, Crop]:

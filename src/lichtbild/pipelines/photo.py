@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from lichtbild import looks
 from lichtbild.core import Burst, Cfa, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
@@ -16,17 +17,20 @@ from lichtbild.core.mosaic import mosaic_of
 from lichtbild.core.params import Params
 from lichtbild.pipelines import best, disputed, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
-from lichtbild.pipelines.finishing import Source, camera_rows, finish
+from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish
+from lichtbild.pipelines.restored import restored
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.align.turned import told_by_gyro
+from lichtbild.stages.deconvolution import DeconvolutionParams
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
 from lichtbild.stages.demosaic import DemosaicParams
 from lichtbild.stages.denoise import DenoiseParams
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
+from lichtbild.stages.look import LookParams
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
@@ -50,11 +54,13 @@ class PhotoParams:
     demosaic: DemosaicParams = dataclasses.field(default_factory=DemosaicParams)
     denoise: DenoiseParams = dataclasses.field(default_factory=DenoiseParams)
     reconstruct: ReconstructParams = dataclasses.field(default_factory=ReconstructParams)
+    deconvolution: DeconvolutionParams = dataclasses.field(default_factory=DeconvolutionParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
     white_balance: WhiteBalanceParams = dataclasses.field(default_factory=WhiteBalanceParams)
     highlights: HighlightsParams = dataclasses.field(default_factory=HighlightsParams)
     tone: ToneParams = dataclasses.field(default_factory=ToneParams)
     sharpen: SharpenParams = dataclasses.field(default_factory=SharpenParams)
+    look: LookParams = dataclasses.field(default_factory=LookParams)
 
     @classmethod
     def from_values(cls, values: dict[str, dict[str, Any]]) -> PhotoParams:
@@ -225,20 +231,26 @@ def develop(
     *,
     space: str = "srgb",
     bits: int = 8,
+    headroom_ev: float = 0.0,
     explain: Observer | None = None,
-) -> tuple[Frame, Negative]:
-    """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from."""
+) -> tuple[Finished, Negative]:
+    """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from.
+
+    `headroom_ev` above 0: the rendition for an HDR display too (see `develop_display.render`).
+    """
+    look = looks.chosen(params.look)  # before any work: a name may be wrong
     made = negative(burst, params, progress, explain=explain)
-    source = source_of(made)
+    source = restored(source_of(made), params.deconvolution)
     if explain:
         explain_denoising(source.merged, made.frame.info.orientation, explain)
-    display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen)
+    display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen, look)
     share = 1 - _Steps.SHARE
 
     def rest(event: ProgressEvent) -> None:
         progress(ProgressEvent(event.stage, _Steps.SHARE + share * event.done, 1.0))
 
-    picture, facts = finish(source, params.lens, display, rest, space=space, bits=bits)
+    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev)
+    facts = done.facts
     report = made.report | {
         "white": {
             "kelvin": round(facts.white.kelvin),
@@ -246,9 +258,11 @@ def develop(
             "source": facts.white.source,
         },
         "exposure_ev": round(facts.tone.exposure_ev, 2),
+        "look": look.name,
         "assumed": [*made.report["assumed"], *facts.reasons],
     }
-    return picture.replaced(colour_space=space), dataclasses.replace(made, report=report)
+    done = dataclasses.replace(done, picture=done.picture.replaced(colour_space=space))
+    return done, dataclasses.replace(made, report=report)
 
 
 def _suited(chosen: DenoiseParams, frame: Frame) -> DenoiseParams:

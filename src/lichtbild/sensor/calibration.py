@@ -21,6 +21,8 @@ A file tells which cameras it is for, and their noise as a law of ISO or as meas
     [[colour]]                    # optional, one to three calibration illuminants
     illuminant_xy = [0.3127, 0.3290]
     xyz_to_camera = [[...], [...], [...]]       # ColorMatrix of DNG
+
+`[body]` and `[[module]]` are for the virtual camera (`simulate.bodies`) and overlooked here.
 """
 
 from __future__ import annotations
@@ -166,7 +168,11 @@ def parse_calibration(text: str, where: str) -> Calibration:
         data = tomllib.loads(text)
         camera = data["camera"]
         noise = data.get("noise", {})
-        unknown = set(data) - {"camera", "noise", "colour"} | set(camera) - {"make", "models", "source"}
+        unknown = set(data) - {"camera", "noise", "colour", "body", "module"} | set(camera) - {
+            "make",
+            "models",
+            "source",
+        }
         unknown |= set(noise) - {"alpha_per_iso", "beta_per_iso2", "beta_0", "iso_range", "measured"}
         if unknown:
             raise MetadataError(f"unknown keys {', '.join(sorted(unknown))}", where=where)

@@ -25,11 +25,11 @@ from lichtbild.core import (
     native,
     silent,
 )
-from lichtbild.simulate.glass import Glass, Layer
+from lichtbild.simulate.glass import Glass, Splines
 from lichtbild.simulate.hand import Hand, invert
 from lichtbild.simulate.lens import Lens, lens_frame
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
-from lichtbild.simulate.scene import Mover, Scene
+from lichtbild.simulate.scene import STILL, Layer, Scene
 from lichtbild.simulate.sensor import expose
 from lichtbild.simulate.traced_lens import TracedLens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
@@ -42,6 +42,16 @@ START_S = datetime.datetime(2026, 11, 22, 12, 0, 0, tzinfo=datetime.UTC).timesta
 MAX_FRAMES = 64
 # Clearance of a mover's box on the sensor, px, over what its corners say.
 BOX_MARGIN_PX = 6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Drawable:
+    """A layer as it is drawn: splines of its light in camera RGB, its box (left, top, right, bottom) in frame 0, and
+    how it moves (`layer`, whose light is gone)."""
+
+    splines: Splines
+    box_px: tuple[float, float, float, float]
+    layer: Layer
 
 
 class Simulation:
@@ -59,6 +69,9 @@ class Simulation:
         float64 [n_frames, 2, 3] instead of a hand: ideal position in frame 0 -> position in frame k, px.
     exposure_ev
         Exposure time of each frame against the camera's, in stops: a bracket. None: all alike.
+    positions_m
+        float64 [n_frames, 3]: where the camera stands at each frame (right, down, forward), m: parallax of the layers
+        that are not at infinity. None: it does not leave its place.
 
     Memory: 12 bytes a scene sample (coefficients), whatever the number of frames.
     """
@@ -75,12 +88,13 @@ class Simulation:
         shape: tuple[int, int] | None = None,
         affines: Float64 | None = None,
         exposure_ev: Sequence[float] | None = None,
+        positions_m: Float64 | None = None,
     ) -> None:
         if not 1 <= n_frames <= MAX_FRAMES:
             raise UsageError(f"{n_frames} frames", where="n_frames", hint=f"1 to {MAX_FRAMES}")
         self.camera, self.iso, self.seed = camera or virtual_phone(), float(iso), seed
         # The scene's own samples are not kept: they weigh as much as the coefficients.
-        self.name, self.movers, self._oversampling = scene.name, scene.movers, scene.oversampling
+        self.name, self._oversampling = scene.name, scene.oversampling
         self.shape = shape or scene.frame_shape
         block = 2 * self.camera.sensor.cfa.quad
         if min(self.shape) < 16 or self.shape[0] % block or self.shape[1] % block:
@@ -98,27 +112,41 @@ class Simulation:
         self.exposure_ev = (0.0,) * n_frames if exposure_ev is None else tuple(float(ev) for ev in exposure_ev)
         if len(self.exposure_ev) != n_frames:
             raise ShapeError(f"{len(self.exposure_ev)} exposures for {n_frames} frames", where="exposure_ev")
+        self.positions_m = np.zeros((n_frames, 3)) if positions_m is None else np.asarray(positions_m, np.float64)
+        if self.positions_m.shape != (n_frames, 3):
+            raise ShapeError(f"positions are [{n_frames}, 3], not {list(self.positions_m.shape)}", where="positions_m")
         self._lens = self.camera.lens
         self._nodes = self._lens.psf_nodes() if isinstance(self._lens, TracedLens) else None
         self._gain = None
         if self._lens.has_shading:
             self._gain = self._lens.shading_gain(self.shape, self.camera.sensor.site_colours)
-        self._background = Layer(self._blurred(scene.rgb), -scene.margin_px, -scene.margin_px)
-        self._fronts = [self._blurred(m.layer) for m in scene.movers]
+        self._layers = tuple(self._drawable(layer, scene.margin_px) for layer in scene.layers)
+
+    def _drawable(self, layer: Layer, margin_px: int) -> _Drawable:
+        """A layer's splines, without its samples."""
+        height, width = (n / self._oversampling for n in layer.light.shape[1:])
+        left, top = -float(margin_px), -float(margin_px)
+        if layer.centre_px is not None:
+            left, top = layer.centre_px[0] - width / 2, layer.centre_px[1] - height / 2
+        splines = Splines(self._blurred(layer.light), left, top)
+        return _Drawable(
+            splines,
+            (left, top, left + width, top + height),
+            dataclasses.replace(layer, light=np.zeros((len(layer.light), 8, 8), np.float32)),
+        )
 
     def _blurred(self, rgb: Float32) -> Float32:
         """Scene samples to spline coefficients in camera RGB, through lens and pixel."""
         matrix = np.zeros((rgb.shape[0],) * 2, np.float32)
         matrix[:3, :3] = self.camera.scene_to_camera()
-        if rgb.shape[0] == 4:
-            matrix[3, 3] = 1
+        matrix[3:, 3:] = 1
         out = np.empty_like(rgb)
         taps = self._lens.blur_taps(self._oversampling)
         native.call("simulate_blur", np.ascontiguousarray(rgb), matrix, taps, out)
         return out
 
     def _sample(
-        self, layer: Layer, back: Float64, planes: npt.NDArray[np.int32], zone: tuple[int, int, int, int], lens: Lens
+        self, layer: Splines, back: Float64, planes: npt.NDArray[np.int32], zone: tuple[int, int, int, int], lens: Lens
     ) -> Float32:
         """Values of `layer` at the pixels of `zone` (top, left, height, width) of a frame; `back` leads from the ideal
         position in the frame to the layer's."""
@@ -157,56 +185,47 @@ class Simulation:
         planes = np.full((2, 2), 0 if plane is None else plane, np.int32)
         if plane is None:
             planes = np.asarray(self.camera.sensor.cfa.colours, np.int32)
-        back = invert(self.affines[frame])
+        ways = [self._way(layer, frame, frame) for layer in self._layers]
         if isinstance(self._lens, TracedLens):
-            layers = [
-                self._background,
-                *(self._front(m, c, frame) for m, c in zip(self.movers, self._fronts, strict=True)),
-            ]
-            glass = Glass(self._lens, layers, self._oversampling, self._nodes)
-            return glass.light(back, planes, self.camera.sensor.cfa.quad, is_distorted=not ideal)
+            glass = Glass(self._lens, [layer.splines for layer in self._layers], self._oversampling, self._nodes)
+            backs = [invert(way) for way in ways]
+            return glass.light(backs, planes, self.camera.sensor.cfa.quad, is_distorted=not ideal)
         lens = Lens(self._lens.psf_sigma_px) if ideal else self._lens
-        out = self._sample(self._background, back, planes, (0, 0, *self.shape), lens)
-        for mover, coefficients in zip(self.movers, self._fronts, strict=True):
-            self._place(out, mover, coefficients, frame, planes, lens)
+        out = self._sample(self._layers[0].splines, invert(ways[0]), planes, (0, 0, *self.shape), lens)
+        for layer, way in zip(self._layers[1:], ways[1:], strict=True):
+            self._place(out, layer, way, planes, lens)
         return out
 
+    def _way(self, layer: _Drawable, camera_at: int, scene_at: int) -> Float64:
+        """[2, 3]: position of a point of the layer in frame 0 -> its position to the camera of frame `camera_at` when
+        the layer is where it is in frame `scene_at`, px of a picture without distortion."""
+        height, width = self.shape
+        position = tuple(float(v) for v in self.positions_m[camera_at] - self.positions_m[0])
+        focal = self.camera.focal_px(self.shape)
+        time_s = scene_at * self.camera.interval_s
+        seen = layer.layer.seen(time_s, position, focal, (width / 2, height / 2))  # type: ignore[arg-type]
+        hand = self.affines[camera_at]
+        return np.asarray(np.concatenate([hand[:, :2] @ seen[:, :2], hand[:, :2] @ seen[:, 2:] + hand[:, 2:]], 1))
+
     def _place(
-        self,
-        out: Float32,
-        mover: Mover,
-        coefficients: Float32,
-        frame: int,
-        planes: npt.NDArray[np.int32],
-        lens: Lens,
+        self, out: Float32, layer: _Drawable, way: Float64, planes: npt.NDArray[np.int32], lens: Lens | TracedLens
     ) -> None:
-        """Draw one mover over `out`."""
-        zone = self._zone(mover, frame, lens)
+        """Draw one layer over `out`."""
+        zone = self._zone(layer, way, lens)
         if zone is None:
             return
         top, left, height, width = zone
-        layer, back = self._front(mover, coefficients, frame), invert(self.affines[frame])
-        paint = self._sample(layer, back, planes, zone, lens)
-        cover = self._sample(layer, back, np.full((2, 2), 3, np.int32), zone, lens)
+        back = invert(way)
+        paint = self._sample(layer.splines, back, planes, zone, lens)
         here = (slice(top, top + height), slice(left, left + width))
+        cover = self._sample(layer.splines, back, np.full((2, 2), 3, np.int32), zone, lens)
         out[here] = out[here] * (1 - np.clip(cover, 0, 1)) + paint
 
-    def _front(self, mover: Mover, coefficients: Float32, frame: int) -> Layer:
-        """A mover where it is in a frame."""
-        half = [n / self._oversampling / 2 for n in mover.layer.shape[1:]]
-        x, y = mover.centre_at(frame)
-        return Layer(coefficients, x - half[1], y - half[0])
-
-    def _zone(self, mover: Mover, frame: int, lens: Lens | None = None) -> tuple[int, int, int, int] | None:
-        """(top, left, height, width) of the sensor that a mover can touch in a frame; None: it is outside."""
-        lens = self._lens if lens is None else lens
-        half = [n / self._oversampling / 2 for n in mover.layer.shape[1:]]
-        x, y = mover.centre_at(frame)
-        px, py = (
-            a.ravel() for a in np.meshgrid(x + np.linspace(-1, 1, 5) * half[1], y + np.linspace(-1, 1, 5) * half[0])
-        )
-        affine = self.affines[frame]
-        fx, fy = (affine[k, 0] * px + affine[k, 1] * py + affine[k, 2] for k in (0, 1))
+    def _zone(self, layer: _Drawable, way: Float64, lens: Lens | TracedLens) -> tuple[int, int, int, int] | None:
+        """(top, left, height, width) of the sensor that a layer can touch; None: it is outside."""
+        x0, y0, x1, y1 = layer.box_px
+        px, py = (a.ravel() for a in np.meshgrid(np.linspace(x0, x1, 5), np.linspace(y0, y1, 5)))
+        fx, fy = (way[k, 0] * px + way[k, 1] * py + way[k, 2] for k in (0, 1))
         fx, fy = lens.to_raw(fx, fy, self.shape)
         left, top = (int(max(0, np.floor(v.min()) - BOX_MARGIN_PX)) for v in (fx, fy))
         right = int(min(self.shape[1], np.ceil(fx.max()) + BOX_MARGIN_PX))
@@ -237,34 +256,43 @@ class Simulation:
         rgb = np.stack([self.light(0, c) for c in range(3)], 2)
         facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed}
         neutral = self.camera.neutral()
-        return Truth(rgb, self.light(0), self.affines, neutral, self._masks() if self.movers else {}, None, facts)
+        return Truth(rgb, self.light(0), self.affines, neutral, self._masks(), None, facts)
 
     def _masks(self) -> dict[str, npt.NDArray[np.bool_]]:
-        masks = {name: np.zeros(self.shape, bool) for name in ("objects", "swept", "boxes")}
-        n_frames = len(self.affines)
-        for mover, coefficients in zip(self.movers, self._fronts, strict=True):
-            drawing = Mover(mover.layer, mover.centre_px, mover.step_px)
-            for k in range(n_frames):
+        """Where things that move by themselves are; nothing for a scene that holds still."""
+        moving = [layer for layer in self._layers if layer.layer.travel != STILL]
+        names = ("objects", "swept", "boxes") if moving else ()
+        masks = {name: np.zeros(self.shape, bool) for name in names}
+        for layer in moving:
+            for k in range(len(self.affines)):
                 # Where frame 0 would show it at the moment of frame k.
-                moved = Mover(mover.layer, mover.centre_at(k), (0.0, 0.0))
-                zone = self._zone(moved, 0)
+                zone = self._zone(layer, self._way(layer, 0, k), self._lens)
                 if zone is None:
                     continue
                 here = (slice(zone[0], zone[0] + zone[2]), slice(zone[1], zone[1] + zone[3]))
-                cover = np.zeros(self.shape, np.float32)
-                self._place(cover, moved, coefficients, 0, np.full((2, 2), 3, np.int32), self._lens)
-                touched = cover[here] > 0.005
+                touched = self._cover(layer, 0, k, zone) > 0.005
                 masks["swept"][here] |= touched
                 if k == 0:
                     masks["objects"][here] |= touched
-                    rows, columns = np.nonzero(touched.any(1))[0], np.nonzero(touched.any(0))[0]
-                    if len(rows):
-                        way = np.ceil(np.abs(drawing.step_px) * (n_frames - 1)).astype(int)
-                        masks["boxes"][
-                            max(0, here[0].start + rows[0] - way[1]) : here[0].start + rows[-1] + 1 + way[1],
-                            max(0, here[1].start + columns[0] - way[0]) : here[1].start + columns[-1] + 1 + way[0],
-                        ] = True
+                    self._mark_box(masks["boxes"], layer, here, touched)
         return masks
+
+    def _cover(self, layer: _Drawable, camera_at: int, scene_at: int, zone: tuple[int, int, int, int]) -> Float32:
+        """How much of each pixel of `zone` a layer covers."""
+        back = invert(self._way(layer, camera_at, scene_at))
+        return self._sample(layer.splines, back, np.full((2, 2), 3, np.int32), zone, self._lens)
+
+    def _mark_box(self, boxes: Any, layer: _Drawable, here: tuple[slice, slice], touched: Any) -> None:
+        """The box around what frame 0 shows, widened by the way of the whole burst."""
+        rows, columns = np.nonzero(touched.any(1))[0], np.nonzero(touched.any(0))[0]
+        if len(rows):
+            duration_s = (len(self.affines) - 1) * self.camera.interval_s
+            way = np.ceil(np.abs(layer.layer.travel.velocity_px_s) * np.float64(duration_s)).astype(int)
+            top, left = here[0].start, here[1].start
+            boxes[
+                max(0, top + rows[0] - way[1]) : top + rows[-1] + 1 + way[1],
+                max(0, left + columns[0] - way[0]) : left + columns[-1] + 1 + way[0],
+            ] = True
 
 
 def file_name(frame: int) -> str:

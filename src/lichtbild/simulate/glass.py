@@ -19,7 +19,7 @@ MOTION_ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Splines:
     """Spline coefficients [n, h, w] whose sample 0 begins at (left, top) of the ideal picture, px."""
 
     coefficients: Float32
@@ -40,17 +40,19 @@ class Glass:
     """
 
     lens: TracedLens
-    layers: list[Layer]
+    layers: list[Splines]
     oversampling: float
     nodes: Float32
 
-    def light(self, back: Float64, planes: npt.NDArray[np.int32], quad: int, *, is_distorted: bool = True) -> Float32:
+    def light(
+        self, backs: list[Float64], planes: npt.NDArray[np.int32], quad: int, *, is_distorted: bool = True
+    ) -> Float32:
         """Noise-free signal without shading, float32 [H, W].
 
         Parameters
         ----------
-        back
-            float64 [2, 3]: position in the frame without distortion -> position in the scene, px.
+        backs
+            float64 [2, 3] of each layer: position in the frame without distortion -> position in the scene, px.
         planes
             int32 [2, 2]: the colour of each CFA site.
         is_distorted
@@ -66,15 +68,15 @@ class Glass:
         out = np.empty((height, width), np.float32)
         for top in range(0, height, BAND_PX):
             rows = min(BAND_PX, height - top)
-            fine = self._drawn(self.layers[0], back, warp, top, rows)
-            for layer in self.layers[1:]:
+            fine = self._drawn(self.layers[0], backs[0], warp, top, rows)
+            for layer, back in zip(self.layers[1:], backs[1:], strict=True):
                 front = self._drawn(layer, back, warp, top, rows)
                 fine *= 1 - np.clip(front[3], 0, 1)
                 fine += front[:3]
             native.call("simulate_blur_sites", fine, self.nodes, planes, quad - 1, top, out[top : top + rows])
         return out
 
-    def _drawn(self, layer: Layer, back: Float64, warp: Float32, top: int, rows: int) -> Float32:
+    def _drawn(self, layer: Splines, back: Float64, warp: Float32, top: int, rows: int) -> Float32:
         """float32 [n, 2 rows + T, 4, W4]: two samples a px, as `simulate_blur_sites` reads them."""
         height, width = self.lens.shape
         taps, s = self.lens.taps, self.oversampling

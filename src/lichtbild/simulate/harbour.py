@@ -21,7 +21,7 @@ from lichtbild.simulate.paint import (
     smooth,
     spread,
 )
-from lichtbild.simulate.scene import DEFAULT_MARGIN_PX, Mover, Scene, samples_for
+from lichtbild.simulate.scene import DEFAULT_MARGIN_PX, Layer, Scene, Travel, samples_for
 from lichtbild.simulate.stand import balloon, boat, gull, paint_stand, rolling_ball
 
 SUN = (0.775, 0.262)  # place of the sun, of width and height
@@ -61,7 +61,7 @@ def procedural_scene(
     _branch(canvas, rng)
     np.maximum(canvas, np.float32(2e-4), out=canvas)
     movers = _movers(shape, oversampling, noise, rng) if has_movers else ()
-    return Scene(canvas, oversampling, margin_px, movers, "harbour")
+    return Scene.flat(canvas, oversampling, margin_px, movers, "harbour")
 
 
 def _axes(canvas: Float32) -> tuple[Float32, Float32]:
@@ -272,17 +272,23 @@ def _stroke(canvas: Float32, a: tuple[float, float], b: tuple[float, float], hal
     over(canvas, top, left, cover.astype(np.float32), colour)
 
 
-def _movers(shape: tuple[int, int], oversampling: float, noise: Float32, rng: np.random.Generator) -> tuple[Mover, ...]:
-    """A boat, a balloon, gulls, a ball on the quay. Speeds in px a frame, as on a frame of 3024 rows."""
+def _movers(shape: tuple[int, int], oversampling: float, noise: Float32, rng: np.random.Generator) -> tuple[Layer, ...]:
+    """A boat, a balloon, gulls, a ball on the quay."""
     height, width = shape
-    k = height / 3024
     h = height * oversampling
+
+    def mover(name: str, light: Float32, x: float, y: float, depth_m: float, right: float, down: float) -> Layer:
+        """Speed in px a second, as on a frame of 3024 rows."""
+        travel = Travel((right * height / 3024, down * height / 3024))
+        return Layer(light, (x * width, y * height), depth_m, travel, name)
+
     made = [
-        Mover(balloon(0.062 * h, noise, SUN_LIGHT, SKY_LIGHT), (0.565 * width, 0.155 * height), (1.5 * k, -0.8 * k)),
-        Mover(boat(0.17 * h, noise, SUN_LIGHT, SKY_LIGHT), (0.40 * width, 0.587 * height), (5.5 * k, 0.2 * k)),
+        mover("balloon", balloon(0.062 * h, noise, SUN_LIGHT, SKY_LIGHT), 0.565, 0.155, 400.0, 22.5, -12.0),
+        mover("boat", boat(0.17 * h, noise, SUN_LIGHT, SKY_LIGHT), 0.40, 0.587, 60.0, 82.5, 3.0),
     ]
-    for x, y, size, vx, vy in ((0.66, 0.30, 0.026, 11, -3), (0.70, 0.345, 0.018, 8, 2), (0.30, 0.235, 0.016, -9, 1)):
-        made.append(Mover(gull(size * h, rng), (x * width, y * height), (vx * k, vy * k)))
+    for x, y, size, vx, vy in ((0.66, 0.30, 0.026, 165, -45), (0.70, 0.345, 0.018, 120, 30),
+                               (0.30, 0.235, 0.016, -135, 15)):  # fmt: skip
+        made.append(mover("gull", gull(size * h, rng), x, y, 40.0, vx, vy))
     ball = rolling_ball(0.030 * h, SUN_LIGHT, SKY_LIGHT)
-    made.append(Mover(ball, (0.34 * width, 0.885 * height), (14 * k, 1.0 * k)))
+    made.append(mover("ball", ball, 0.34, 0.885, 8.0, 210.0, 15.0))
     return tuple(made)

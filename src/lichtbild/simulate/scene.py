@@ -1,82 +1,180 @@
-"""What stands before the camera: linear Rec.709 colour, and things that move in front of it."""
+"""What stands before the camera: sheets of linear light at their distances, moving or still."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.colour_space import srgb_decode
-from lichtbild.core.errors import ShapeError, UnreadableFile
+from lichtbild.core.errors import ShapeError, UnreadableFile, UsageError
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 
 # Room around the frame for the hand's motion, px of the mosaic.
 DEFAULT_MARGIN_PX = 64
 
 
-@dataclass(frozen=True, eq=False)
-class Mover:
-    """A flat thing in front of the scene that moves in a straight line.
+@dataclass(frozen=True)
+class Travel:
+    """How a layer moves by itself: in a straight line, turning and growing steadily about its middle.
 
     Parameters
     ----------
-    layer
-        float32 [4, h, w]: red, green, blue multiplied by cover, then cover (0 to 1), at the scene's sampling; a frame
-        of at least 8 samples around it must be empty.
-    centre_px
-        (x, y) of the middle of `layer` in frame 0, px of the mosaic.
-    step_px
-        How far it goes from one frame to the next.
+    velocity_px_s
+        (right, down), px of the mosaic a second, at the moment of frame 0 as at every other.
+    turn_deg_s
+        Degrees a second, clockwise as seen.
+    growth_s
+        Its size is exp(growth_s t) times that at frame 0, t in seconds: 0.7 doubles it in a second.
     """
 
-    layer: Float32
-    centre_px: tuple[float, float]
-    step_px: tuple[float, float]
+    velocity_px_s: tuple[float, float] = (0.0, 0.0)
+    turn_deg_s: float = 0.0
+    growth_s: float = 0.0
 
-    def centre_at(self, frame: float) -> tuple[float, float]:
-        return self.centre_px[0] + frame * self.step_px[0], self.centre_px[1] + frame * self.step_px[1]
+
+STILL = Travel()
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A flat sheet of a scene at one distance: all that is far, or one thing in front of it.
+
+    Parameters
+    ----------
+    light
+        The ground's: float32 [3, h, w], linear red, green, blue. What stands in front: [4, h, w], red, green, blue
+        multiplied by cover, then cover (0 to 1), with an empty frame of at least 8 samples around it.
+    centre_px
+        (x, y) of the middle of `light` in frame 0, px of the mosaic (pixel centre at + 0.5); None: the layer is the
+        scene's ground, its first sample begins `margin_px` outside of frame 0.
+    depth_m
+        Distance from the camera along its axis, m; infinity for what shows no parallax.
+    travel
+        Its own, beside that of the camera.
+    name
+        For masks and tables.
+    """
+
+    light: Float32
+    centre_px: tuple[float, float] | None = None
+    depth_m: float = math.inf
+    travel: Travel = STILL
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        light = self.light
+        planes = 3 if self.centre_px is None else 4
+        if light.ndim != 3 or light.shape[0] != planes or light.dtype != np.float32 or min(light.shape[1:]) < 8:
+            raise ShapeError(
+                f"light of such a layer is float32 [{planes}, H, W], not {light.dtype} {list(light.shape)}",
+                where="light",
+            )
+        if not self.depth_m > 0:
+            raise UsageError(f"a distance of {self.depth_m:g} m", where="depth_m", hint="more than 0, or infinity")
+
+    @property
+    def is_moving(self) -> bool:
+        return self.travel != STILL
+
+    def moved(self, time_s: float) -> Float64:
+        """float64 [2, 3]: position of a point of the layer in frame 0 -> position at `time_s` after it, to a camera
+        that does not move, px."""
+        if self.centre_px is None or not self.is_moving:
+            return np.eye(2, 3)
+        pivot = np.asarray(self.centre_px)
+        angle, scale = math.radians(self.travel.turn_deg_s * time_s), math.exp(self.travel.growth_s * time_s)
+        turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        shift = pivot - turn @ pivot + np.asarray(self.travel.velocity_px_s) * time_s
+        return np.concatenate([turn, shift[:, None]], 1)
+
+    def seen(
+        self,
+        time_s: float,
+        camera_m: tuple[float, float, float],
+        focal_px: float,
+        middle_px: tuple[float, float],
+    ) -> Float64:
+        """float64 [2, 3]: position of a point in frame 0 -> position at `time_s`, for a camera that has shifted by
+        `camera_m` (right, down, forward) without turning.
+
+        A camera that goes right by b sees a thing at distance d go left by focal b / d; one that goes forward sees it
+        grow about `middle_px`, where the axis meets the picture.
+        """
+        own = self.moved(time_s)
+        if math.isinf(self.depth_m) or not any(camera_m):
+            return own
+        left_m = self.depth_m - camera_m[2]
+        if left_m <= 0:
+            raise UsageError(f"the camera runs into what is {self.depth_m:g} m away", where="camera_m")
+        grown, middle = self.depth_m / left_m, np.asarray(middle_px)
+        shift = middle - grown * middle - focal_px / left_m * np.asarray(camera_m[:2])
+        return np.concatenate([grown * own[:, :2], (grown * own[:, 2] + shift)[:, None]], 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Light of a scene, finer than the mosaic and with room around it.
+    """What stands before the camera: sheets of light, finer than the mosaic and with room around it.
 
     Parameters
     ----------
-    rgb
-        float32 [3, H, W], linear, Rec.709 primaries and white D65 (colours for an eye adapted to the scene's light),
-        1 = a white surface in that light; may be far above 1, never negative.
+    layers
+        The ground first, the nearest last: each hides what comes before it. Light is linear, of Rec.709 primaries and
+        white D65 (colours for an eye adapted to the scene's light), 1 = a white surface in that light; may be far
+        above 1, never negative.
     oversampling
         Samples per px of the mosaic, a multiple of 1/4, at least 1.
     margin_px
-        How much the scene reaches over each edge of frame 0, px of the mosaic (a whole number).
-    movers
-        Things in front, the nearest last.
+        How much the ground reaches over each edge of frame 0, px of the mosaic (a whole number).
     name
         For file names and tables.
+    truth
+        What is known of it by construction, by name: angles and contrast of edges, colours of patches, their places in
+        px of frame 0. Plain data that JSON can hold.
     """
 
-    rgb: Float32
+    layers: tuple[Layer, ...]
     oversampling: float = 1.5
     margin_px: int = DEFAULT_MARGIN_PX
-    movers: tuple[Mover, ...] = ()
     name: str = "scene"
+    truth: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.rgb.ndim != 3 or self.rgb.shape[0] != 3 or self.rgb.dtype != np.float32 or min(self.rgb.shape[1:]) < 8:
-            raise ShapeError(
-                f"scene light is float32 [3, H, W], not {self.rgb.dtype} {list(self.rgb.shape)}", where="rgb"
-            )
+        if not self.layers or self.layers[0].centre_px is not None:
+            raise ShapeError("the first layer of a scene is its ground, without a centre", where="layers")
+        if any(layer.centre_px is None for layer in self.layers[1:]):
+            raise ShapeError("a layer in front of the ground needs a centre", where="layers")
         if self.oversampling < 1 or self.oversampling % 0.25:
             raise ShapeError(f"oversampling {self.oversampling} is no multiple of 1/4 from 1 on", where="oversampling")
+
+    @classmethod
+    def flat(
+        cls,
+        rgb: Float32,
+        oversampling: float = 1.5,
+        margin_px: int = DEFAULT_MARGIN_PX,
+        in_front: tuple[Layer, ...] = (),
+        name: str = "scene",
+    ) -> Scene:
+        """A ground of light [3, H, W] at infinity, with or without things in front of it."""
+        return cls((Layer(rgb), *in_front), oversampling, margin_px, name)
+
+    @property
+    def ground(self) -> Float32:
+        """Light of the first layer, float32 [3, H, W]."""
+        return self.layers[0].light
 
     @property
     def frame_shape(self) -> tuple[int, int]:
         """The largest even [H, W] of a mosaic that this scene fills with its margin."""
-        height, width = (int(n / self.oversampling) - 2 * self.margin_px for n in self.rgb.shape[1:])
+        height, width = (int(n / self.oversampling) - 2 * self.margin_px for n in self.ground.shape[1:])
         return height - height % 2, width - width % 2
 
 
@@ -113,7 +211,7 @@ def from_picture(
             oversampling = float(np.clip(np.floor(has * 4) / 4, 1, 2))
     if shape is not None:
         pixels = _fitted(pixels, samples_for(shape, oversampling, margin_px))
-    return Scene(np.ascontiguousarray(np.moveaxis(pixels, 2, 0)), oversampling, margin_px, (), path.stem)
+    return Scene.flat(np.ascontiguousarray(np.moveaxis(pixels, 2, 0)), oversampling, margin_px, (), path.stem)
 
 
 def read_picture(path: str | Path) -> Float32:

@@ -1,4 +1,5 @@
-"""Camera colour to display in one go: highlights, white balance, colour, sharpening, tone. What pipelines call."""
+"""Camera colour to display in one go: highlights, white balance, colour, sharpening, tone, look. What pipelines
+call."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from lichtbild.core import memory, native
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import ShapeError, UsageError
 from lichtbild.core.frame import Frame, sample_gain_grid
-from lichtbild.stages import colour, highlights, sharpen, tone, white_balance
+from lichtbild.stages import colour, highlights, look, sharpen, tone, white_balance
 from lichtbild.stages.proxy import crop_proxy, make_proxy
 
 __all__ = [
@@ -29,12 +30,13 @@ KINDS: dict[int, type[np.generic]] = {8: np.uint8, 16: np.uint16, 32: np.float32
 
 @dataclass(frozen=True)
 class DevelopParams:
-    """Parameters of the stages between CAMERA_RGB and DISPLAY_RGB."""
+    """Parameters of the stages between CAMERA_RGB and DISPLAY_RGB; `look` is the character, as data."""
 
     white_balance: white_balance.WhiteBalanceParams = field(default_factory=white_balance.WhiteBalanceParams)
     highlights: highlights.HighlightsParams = field(default_factory=highlights.HighlightsParams)
     tone: tone.ToneParams = field(default_factory=tone.ToneParams)
     sharpen: sharpen.SharpenParams = field(default_factory=sharpen.SharpenParams)
+    look: look.Look = field(default_factory=look.Look)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ class DevelopFacts:
     colour: colour.ColourFacts
     highlights: highlights.HighlightFacts
     tone: tone.ToneFacts
+    look: look.LookFacts
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -82,11 +85,13 @@ def analyse_proxy(
     params = params or DevelopParams()
     white = white_balance.find(proxy.info, params.white_balance, proxy)
     colour_facts = colour.analyse(proxy.info, white.neutral, white.xy)
+    colour_facts = replace(colour_facts, matrix=look.mono_matrix(colour_facts.matrix, params.look))
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
-    tone_facts = tone.analyse(work, params.tone, n_effective=n_effective)
-    return DevelopFacts(shape, cell_px, white, colour_facts, highlight_facts, tone_facts)
+    tone_facts = tone.analyse(work, params.tone, n_effective=n_effective, look=params.look.tone)
+    look_facts = look.analyse(work.pixels, tone_facts.exposure_ev, params.look)
+    return DevelopFacts(shape, cell_px, white, colour_facts, highlight_facts, tone_facts, look_facts)
 
 
 def sample_nodes(
@@ -109,10 +114,34 @@ def sample_nodes(
 
 
 def sharpen_of(frame: Frame, params: DevelopParams) -> sharpen.SharpenParams:
-    """The sharpening asked for; of a picture that the camera sharpened already, a third."""
-    if not frame.info.camera.is_rendered:
-        return params.sharpen
-    return replace(params.sharpen, amount=params.sharpen.amount * 0.33)
+    """The sharpening asked for by hand and by the look; of a picture that the camera sharpened already, a third."""
+    amount = params.sharpen.amount * params.look.sharpen.amount * (0.33 if frame.info.camera.is_rendered else 1.0)
+    return replace(params.sharpen, amount=min(amount, 3.0))
+
+
+def fall_off(facts: DevelopFacts) -> tuple[float, float, float]:
+    """The picture's middle in nodes (x, y), and one over the squared distance of its corners."""
+    y, x = (n / facts.cell_px / 2 for n in facts.shape)
+    return x - 0.5, y - 0.5, 1 / (x * x + y * y)
+
+
+def short_side_px(facts: DevelopFacts, window: tuple[int, int, int, int], shape: tuple[int, int]) -> float:
+    """Shorter side of the whole picture, in pixels of a rendering of `window` that has `shape`."""
+    return min(facts.shape) * shape[0] / window[2]
+
+
+def style(facts: DevelopFacts, short_px: float) -> Floats:
+    """The look's numbers for the kernel, float32 [12] (see `kernel.Inputs`)."""
+    chosen, moves = facts.look.look, facts.look.moves
+    corner, steep = chosen.vignette.corner_ev, chosen.vignette.steep
+    grain = look.grain.sigma_stops(chosen.grain, short_px) * np.log(2.0) / look.grain.TILE_SCALE
+    numbers = [moves.gate**2, moves.density, soft_from(facts), *facts.look.halo_colour, *fall_off(facts)]
+    return np.asarray([*numbers, corner * (1 - steep), corner * steep, grain], np.float32)
+
+
+def soft_from(facts: DevelopFacts) -> float:
+    """Where easing into the gamut begins: colours that a display showed already are held near its very border."""
+    return max(facts.look.moves.soft_from, 0.95) if facts.tone.identity else facts.look.moves.soft_from
 
 
 def render_reference(
@@ -123,12 +152,12 @@ def render_reference(
     space: str = "srgb",
     bits: int = 8,
     window: tuple[int, int, int, int] | None = None,
+    headroom_ev: float = 0.0,
 ) -> Frame:
     """`render`, stage by stage in NumPy."""
     params = params or DevelopParams()
     window = window or (0, 0, *facts.shape)
     surround = sample_nodes(facts.highlights.surround, facts, window, frame.shape)
-    model = sample_nodes(facts.tone.model, facts, window, frame.shape)
     rebuilt = highlights.apply(frame, facts.white.neutral, facts.highlights, surround, params.highlights)
     work = colour.apply(rebuilt, facts.white.neutral, facts.colour)
     sharpen_params = sharpen_of(frame, params)
@@ -137,7 +166,34 @@ def render_reference(
     noise = sample_gain_grid(sharpen.noise_nodes(frame, sharpen_facts), rows, columns)
     noise = noise / sharpen.counts(frame)[..., None]
     work = sharpen.apply(work, sharpen_facts, noise, sharpen_params)
-    return tone.apply(work, facts.tone, model, space, bits)
+    moves = replace(facts.look.moves, soft_from=soft_from(facts))
+    seen = facts.tone
+    if headroom_ev:
+        seen = replace(seen, lut=seen.lut_hdr(headroom_ev))
+    shown = tone.apply(work, seen, moves, _place(facts, window, frame.shape), space, bits)
+    return shown.replaced(pixels=shown.pixels * np.float32(2.0**headroom_ev)) if headroom_ev else shown
+
+
+def _place(facts: DevelopFacts, window: tuple[int, int, int, int], shape: tuple[int, int]) -> tone.Place:
+    """What the look and local tone are at every pixel of a part of the picture."""
+    chosen, short_px = facts.look.look, short_side_px(facts, window, shape)
+    y, x = ((window[k] + (np.arange(shape[k]) + 0.5) * window[2 + k] / shape[k]) / facts.cell_px - 0.5 for k in (0, 1))
+    middle_x, middle_y, per_corner = fall_off(facts)
+    square = (np.square(y - middle_y)[:, None] + np.square(x - middle_x)[None, :]) * per_corner
+    halo = sample_nodes(facts.look.halo, facts, window, shape) * np.asarray(facts.look.halo_colour, np.float32)
+    return tone.Place(
+        sample_nodes(facts.tone.model, facts, window, shape),
+        look.reference.fall_off_ev(square.astype(np.float32), chosen.vignette.corner_ev, chosen.vignette.steep),
+        halo,
+        look.grain.tile(chosen.grain, short_px),
+        look.grain.sigma_stops(chosen.grain, short_px),
+        *origin(window, shape),
+    )
+
+
+def origin(window: tuple[int, int, int, int], shape: tuple[int, int]) -> tuple[int, int]:
+    """Row and column of the whole picture, in pixels of a rendering of `window`, that it begins with."""
+    return round(window[0] * shape[0] / window[2]), round(window[1] * shape[1] / window[3])
 
 
 def render(
@@ -148,6 +204,7 @@ def render(
     space: str = "srgb",
     bits: int = 8,
     window: tuple[int, int, int, int] | None = None,
+    headroom_ev: float = 0.0,
 ) -> Frame:
     """CAMERA_RGB to DISPLAY_RGB.
 
@@ -163,6 +220,9 @@ def render(
         8 or 16 (encoded uint8, uint16), or 32: linear display light, float32 0..1.
     window
         (top, left, height, width) of the whole picture that `frame` shows, for crops and previews; default: all of it.
+    headroom_ev
+        Above 0: the same picture for a display that shows so many stops above SDR white (0 to 8), of 32 bits: linear
+        light relative to SDR white, 0..2^headroom_ev. Up to half a stop above mid grey it is that of the SDR picture.
 
     Raises
     ------
@@ -173,7 +233,7 @@ def render(
     """
     h, w = frame.shape
     part = Part(0, (0, 0, h, w), (0, h), window)
-    return render_part(frame, part, facts, params, space=space, bits=bits)
+    return render_part(frame, part, facts, params, space=space, bits=bits, headroom_ev=headroom_ev)
 
 
 @dataclass(frozen=True)
@@ -208,6 +268,7 @@ def render_part(
     space: str = "srgb",
     bits: int = 8,
     out: npt.NDArray[Any] | None = None,
+    headroom_ev: float = 0.0,
 ) -> Frame:
     """Some rows of a picture, as `render` makes them of the whole; `frame` holds them before the crop.
 
@@ -219,6 +280,10 @@ def render_part(
         raise UsageError(f"{space!r} is no colour space of a display here", where="space", hint="srgb or p3")
     if bits not in KINDS:
         raise UsageError(f"{bits} bits are not offered", where="bits", hint="8, 16 or 32")
+    if not 0 <= headroom_ev <= 8 or (headroom_ev > 0 and bits != 32):
+        raise UsageError(
+            f"headroom of {headroom_ev:g} EV in {bits} bits", where="headroom_ev", hint="0 to 8, of 32 bits"
+        )
     params = params or DevelopParams()
     top, left, height, width = part.crop
     first, last = part.rows
@@ -238,7 +303,11 @@ def render_part(
     work_noise = colour.work_noise(frame.noise, facts.white.neutral, facts.colour)
     sharpen_params = sharpen_of(frame, params)
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)
-    nodes = np.ascontiguousarray(np.concatenate([facts.tone.model, facts.highlights.surround], 2), np.float32)
+    planes = [facts.tone.model, facts.look.halo, facts.highlights.surround]
+    nodes = np.ascontiguousarray(np.concatenate(planes, 2), np.float32)
+    moves, chosen = facts.look.moves, facts.look.look
+    short_px = short_side_px(facts, place, (height, width))
+    at_row, at_column = origin(place, (height, width))
     start, end = (facts.highlights.start, facts.highlights.end) if params.highlights.reconstruct else (1e9, 2e9)
     inverse_clip = highlights.inverse_clip_nodes(frame)
     step_y, step_x = (place[2 + k] / part.crop[2 + k] / facts.cell_px for k in (0, 1))
@@ -252,14 +321,21 @@ def render_part(
         nodes,
         np.asarray(1 / np.asarray(facts.white.neutral), np.float32),
         tone.matrices(facts.colour.matrix, space),
-        tone.curve.steps(facts.tone.lut),
+        tone.curve.steps(facts.tone.lut_hdr(headroom_ev) if headroom_ev else facts.tone.lut),
         tone.reference.gamut_cells(space),
+        look.moves.pairs(moves.by_hue),
+        look.moves.pairs(moves.by_lightness),
+        style(facts, short_px),
+        look.grain.tile(chosen.grain, short_px),
+        look.grain.dither_tile(),
         sharpen_facts.taps,
         left,
         inside[0],
         inside[1] - inside[0],
         first - above,
         above,
+        at_column,
+        at_row,
         place[1] / facts.cell_px + 0.5 * step_x - 0.5,
         step_x,
         place[0] / facts.cell_px + 0.5 * step_y - 0.5,
@@ -270,10 +346,12 @@ def render_part(
         sharpen_params.amount,
         facts.tone.exposure_ev,
         facts.tone.floor,
-        facts.tone.saturation,
+        facts.tone.saturation * moves.saturation,
         int(facts.tone.identity),
         out,
     )
+    if headroom_ev:
+        out *= np.float32(2.0**headroom_ev)
     n = frame.n_effective
     if isinstance(n, np.ndarray):
         n = n[first - above : last - above, left : left + width]

@@ -12,11 +12,14 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.exposure import Exposure
 from lichtbild.core.frame import Frame
 from lichtbild.core.params import Params, param
+from lichtbild.stages.look.model import ToneLook
+from lichtbild.stages.look.moves import Moves
+from lichtbild.stages.look.reference import grained
 from lichtbild.stages.tone import curve, reference
-from lichtbild.stages.tone.curve import MID_GREY, filmic, table
-from lichtbild.stages.tone.local import as_linear_model, local_laplacian
+from lichtbild.stages.tone.curve import MID_GREY, CurveShape, filmic, table, table_hdr
+from lichtbild.stages.tone.local import as_linear_model, local_contrast, local_laplacian
 
-VERSION = 2
+VERSION = 3
 METERED_GREY_EV = -2.98
 """Stops from saturation to what a meter takes for the middle (ISO 12232: 12.7 %)."""
 DIM_EV100 = 7.0
@@ -54,8 +57,8 @@ class ToneFacts:
         Tone curve, float32 [LUT_SIZE].
     saturation
         Chroma factor.
-    white
-        Scene light that becomes display white.
+    shape
+        The curve as numbers; None where the camera rendered the picture.
     identity
         The picture was developed by the camera: its tone is kept.
     """
@@ -65,8 +68,12 @@ class ToneFacts:
     floor: float
     lut: Floats
     saturation: float
-    white: float
+    shape: CurveShape | None
     identity: bool
+
+    def lut_hdr(self, headroom_ev: float) -> Floats:
+        """The curve for a display that shows `headroom_ev` stops above SDR white, as share of its peak."""
+        return table_hdr(self.shape, headroom_ev)
 
 
 def exposure_ev100(exposure: Exposure) -> float | None:
@@ -123,6 +130,7 @@ def analyse(
     camera_ev: float | None = None,
     identity: bool | None = None,
     n_effective: float | None = None,
+    look: ToneLook | None = None,
 ) -> ToneFacts:
     """Facts from a small WORK_RGB picture (<= 512 px, before exposure).
 
@@ -137,7 +145,10 @@ def analyse(
     n_effective
         Frames in a pixel of the whole picture; default: of the proxy. A proxy's cells average noise away which the
         picture keeps: shadows opened by what the cells allow would be full of coloured speckle.
+    look
+        Curve and local tone of a look.
     """
+    look = look or ToneLook()
     work_proxy.require(Domain.WORK_RGB)
     params = params or ToneParams()
     info = work_proxy.info
@@ -145,7 +156,7 @@ def analyse(
     shape = work_proxy.shape
     if keep:
         model = np.zeros((*shape, 2), np.float32)
-        return ToneFacts(params.exposure_ev, model, 1e-5, table(1.0, 0, True), params.saturation, 1.0, True)
+        return ToneFacts(params.exposure_ev, model, 1e-5, table(None), params.saturation, None, True)
     y = np.asarray(work_proxy.pixels @ reference.LUMA, np.float32)
     n = float(np.mean(work_proxy.n_effective)) if n_effective is None else n_effective
     gain = 1.0 if work_proxy.gain is None else float(np.mean(work_proxy.gain))
@@ -155,8 +166,9 @@ def analyse(
     low, high = np.percentile(log2_y, (1, 99))
     # Compress what does not fit into the six or seven stops that a display shows well.
     spread = float(high - low)
-    keep_share = 1.0 - min(params.local * np.clip((spread - 3.5) / 8.0, 0.08, 0.55), 0.85)
-    shaped = local_laplacian(log2_y, 1.2, keep_share, keep_share) if params.local > 0 else log2_y
+    amount = params.local * look.range
+    keep_share = 1.0 - min(amount * np.clip((spread - 3.5) / 8.0, 0.08, 0.55), 0.85)
+    shaped = local_laplacian(log2_y, 1.2, keep_share, keep_share) if amount > 0 else log2_y
     base_ev = info.baseline_exposure_ev + 0.7 if camera_ev is None else camera_ev
     ev100 = exposure_ev100(info.exposure)
     ev100 = None if ev100 is None else ev100 + info.baseline_exposure_ev
@@ -165,28 +177,64 @@ def analyse(
     shaped = shaped + np.float32(1.2 * params.shadows) * _bump(stops, -3.0)
     shaped = shaped + np.float32(1.2 * params.highlights) * _bump(stops, 2.5)
     model = as_linear_model(log2_y, shaped - log2_y)
-    peak = float(np.percentile(stops, 99.8))
-    white = MID_GREY * 2.0 ** float(np.clip(peak, 2.0, 5.5))
-    lut = table(white, params.contrast, False)
-    return ToneFacts(exposure + params.exposure_ev, model, floor, lut, 1.06 * params.saturation, white, False)
+    if look.local_contrast:
+        model += local_contrast(log2_y, look.local_contrast, look.local_scale, floor)
+    peak = float(np.percentile(stops, 99.8)) + look.white_ev
+    white = MID_GREY * 2.0 ** float(np.clip(peak, 2.0, 5.5 + max(look.white_ev, 0.0)))
+    slope = max(look.slope + 0.45 * params.contrast, 0.6)
+    bend = CurveShape(white, slope, look.toe_ev, look.shoulder_ev, look.knee, look.mid, look.black)
+    return ToneFacts(exposure + params.exposure_ev, model, floor, table(bend), params.saturation, bend, False)
 
 
 def _bump(stops: Floats, centre: float) -> Floats:
     return np.asarray(np.exp(-0.5 * ((stops - centre) / 1.5) ** 2), np.float32)
 
 
-def apply(frame: Frame, facts: ToneFacts, model: Floats, space: str = "srgb", bits: int = 8) -> Frame:
-    """WORK_RGB (before exposure) to DISPLAY_RGB. `model` is `facts.model` sampled at every pixel [H, W, 2]. Cost O(H
-    W)."""
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a part of a picture lies in the whole, and what depends on it.
+
+    Parameters
+    ----------
+    model
+        `ToneFacts.model` at every pixel [H, W, 2].
+    fall_off_ev
+        Stops of the look's vignette [H, W].
+    halo
+        Light of halation in WORK_RGB [H, W, 3].
+    grain, grain_stops
+        Tile of the look's grain, and its deviation in stops.
+    top, left
+        First row and column.
+    """
+
+    model: Floats
+    fall_off_ev: Floats
+    halo: Floats
+    grain: npt.NDArray[np.int8]
+    grain_stops: float
+    top: int = 0
+    left: int = 0
+
+
+def apply(frame: Frame, facts: ToneFacts, moves: Moves, place: Place, space: str = "srgb", bits: int = 8) -> Frame:
+    """WORK_RGB (before exposure) to DISPLAY_RGB. Cost O(H W)."""
     frame.require(Domain.WORK_RGB)
-    ev = reference.gain_ev(frame.pixels, model, facts.floor) + np.float32(facts.exposure_ev)
+    ev = reference.gain_ev(frame.pixels, place.model, facts.floor) + np.float32(facts.exposure_ev) + place.fall_off_ev
     light = frame.pixels if facts.identity else reference.believable_colour(frame.pixels, facts.floor)
-    scene = light * np.exp2(ev)[..., None]
-    to_rgb = reference.display_matrix(space)
-    light = reference.to_display(
-        scene, facts.lut, facts.saturation, to_rgb, reference.gamut_chroma(space), facts.identity
+    scene = (light + place.halo) * np.exp2(ev)[..., None]
+    saturation = facts.saturation * moves.saturation
+    light, response = reference.to_display(
+        scene,
+        facts.lut,
+        saturation,
+        reference.display_matrix(space),
+        reference.gamut_chroma(space),
+        facts.identity,
+        moves,
     )
-    pixels = light if bits == 32 else reference.encode(light, bits)
+    light = grained(light, response, place.grain_stops, place.grain, place.top, place.left)
+    pixels = light if bits == 32 else reference.encode(light, bits, place.top, place.left)
     return frame.replaced(pixels=pixels, domain=Domain.DISPLAY_RGB)
 
 
@@ -196,4 +244,15 @@ def matrices(camera_to_work: npt.ArrayLike, space: str) -> Floats:
     return np.ascontiguousarray([*table, reference.display_matrix(space), np.stack([reference.LUMA] * 3)], np.float32)
 
 
-__all__ = ["ToneFacts", "ToneParams", "analyse", "apply", "curve", "filmic", "matrices", "scene_exposure_ev"]
+__all__ = [
+    "CurveShape",
+    "Place",
+    "ToneFacts",
+    "ToneParams",
+    "analyse",
+    "apply",
+    "curve",
+    "filmic",
+    "matrices",
+    "scene_exposure_ev",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,45 +18,122 @@ LUT_SIZE = 577
 Floats = npt.NDArray[np.float64]
 
 
-def filmic(x: npt.ArrayLike, white: float, contrast: float = 0.0) -> Floats:
-    """Display light 0..1 of scene light `x` >= 0; `white` (scene light) becomes 1.
+@dataclass(frozen=True)
+class CurveShape:
+    """A tone curve as a photographer would describe it.
 
-    Around mid grey the slope in stops is about 1.35 (contrast 0); it eases to 1 in the shadows over some four stops, so
-    that blacks are deep but keep their order; highlights roll off as z (1 + z / w^2) / (1 + z) (Reinhard et al. 2002).
-    Mid grey is held at 0.18.
+    Parameters
+    ----------
+    white
+        Scene light that becomes display white (0.18 = mid grey).
+    slope
+        Stops of the negative for a stop of the scene at mid grey, before the shoulder: 1 is linear.
+    toe_ev, shoulder_ev
+        Stops below and above mid grey over which the slope eases back to 1.
+    knee
+        Display light below which the shoulder does nothing. 0: it begins in the dark, as film's; 0.6: tones are in
+        proportion to the light up to there.
+    mid
+        Display light of mid grey.
+    black
+        Display light of no light: the base of a faded print.
     """
-    slope = 1.62 + 0.45 * contrast
-    reach = 2.6
+
+    white: float = MID_GREY * 2**3.5
+    slope: float = 1.62
+    toe_ev: float = 2.6
+    shoulder_ev: float = 4.0
+    knee: float = 0.0
+    mid: float = MID_GREY
+    black: float = 0.0
+
+
+def filmic(x: npt.ArrayLike, shape: CurveShape) -> Floats:
+    """Display light 0..1 of scene light `x` >= 0.
+
+    With the default shape the slope around mid grey is about 1.35 in stops; it eases to 1 in the shadows, so that
+    blacks are deep but keep their order; highlights roll off as z (1 + z / w^2) / (1 + z) (Reinhard et al. 2002),
+    here from the knee on.
+    """
+    exact, _ = _both(x, shape)
+    return exact
+
+
+def filmic_hdr(x: npt.ArrayLike, shape: CurveShape, headroom_ev: float) -> Floats:
+    """Light of an HDR display, relative to SDR white, 0..2^headroom_ev, for the same scene.
+
+    Up to half a stop above mid grey it is `filmic`. From there on the stops that the shoulder took are given back, all
+    of them from four stops on; the headroom's last two fifths are eased into. What no SDR display could tell apart is
+    told apart again, and nothing is brighter than the scene itself was beside its mid grey.
+    """
+    sdr, open_end = _both(x, shape)
+    peak = 2.0**headroom_ev
+
+    def raised(light: Floats, s: Floats, u: Floats) -> Floats:
+        share = np.clip((np.log2(np.maximum(light, 1e-12) / MID_GREY) - 0.5) / 3.5, 0.0, 1.0)
+        lost = np.maximum(np.log2(np.maximum(u, 1e-12) / np.maximum(s, 1e-12)), 0.0)
+        return np.asarray(s * np.exp2(share * share * (3 - 2 * share) * lost) / peak)
+
+    top = np.array([2.0 * shape.white])
+    most = max(float(raised(top, *_both(top, shape))[0]), 1.0)
+    t = raised(np.asarray(x, np.float64), sdr, open_end)
+    knee = 0.6
+    eased = knee + (1 - knee) * _reinhard(np.maximum(t - knee, 0) / (1 - knee), (most - knee) / (1 - knee))
+    return np.asarray(peak * np.where(t > knee, np.minimum(eased, 1.0), t))
+
+
+def _reinhard(z: Floats, white: float) -> Floats:
+    return np.asarray(z * (1 + z / (white * white)) / (1 + z))
+
+
+def _both(x: npt.ArrayLike, shape: CurveShape) -> tuple[Floats, Floats]:
+    """The curve, and the same without its shoulder."""
     v = np.maximum(np.asarray(x, np.float64), 1e-12)
 
     def stretched(light: Floats | float) -> Floats:
         stops = np.log2(np.asarray(light) / MID_GREY)
-        shaped = np.where(stops < 0, stops + (slope - 1) * reach * np.tanh(stops / reach), slope_up(stops, slope))
-        return np.asarray(np.exp2(shaped))
+        reach = np.where(stops < 0, shape.toe_ev, shape.shoulder_ev)
+        return np.asarray(np.exp2(stops + (shape.slope - 1) * reach * np.tanh(stops / reach)))
 
-    def shoulder(z: Floats, w: float) -> Floats:
-        return np.asarray(z * (1 + z / (w * w)) / (1 + z))
+    def shoulder(z: Floats, white: float) -> Floats:
+        k = min(shape.knee, 0.95)
+        over = _reinhard(np.maximum(z - k, 0) / (1 - k), max(white - k, 1e-3) / (1 - k))
+        return np.asarray(np.where(z > k, k + (1 - k) * over, z))
 
-    # Scale z so that mid grey lands on 0.18: z0 solves shoulder(z0) = 0.18 for w = z0 * ratio.
-    ratio = float(stretched(white))
-    z0 = 0.22
-    for _ in range(40):
-        z0 = MID_GREY * (1 + z0) / (1 + 1 / (z0 * ratio * ratio))
+    # Scale z so that mid grey lands on `mid`: the shoulder there depends on where white is, by a fixed ratio.
+    ratio, target = float(stretched(shape.white)), (shape.mid - shape.black) / (1 - shape.black)
+    low, high = 1e-3, 4.0
+    for _ in range(60):
+        z0 = (low * high) ** 0.5
+        is_dark = float(shoulder(np.array(z0), z0 * ratio)) < target
+        low, high = (z0, high) if is_dark else (low, z0)
     z = z0 * stretched(v)
-    return np.where(np.asarray(x) > 0, np.minimum(shoulder(z, z0 * ratio), 1.0), 0.0)
+    lit = np.asarray(x) > 0
+    sdr = np.where(lit, np.minimum(shoulder(z, z0 * ratio), 1.0), 0.0)
+    return tuple(  # type: ignore[return-value]
+        np.asarray(shape.black + (1 - shape.black) * light) for light in (sdr, np.where(lit, z * target / z0, 0.0))
+    )
 
 
-def slope_up(stops: Floats, slope: float) -> Floats:
-    """Stops above mid grey, stretched by `slope` at first and less further up, where the shoulder is at work."""
-    reach = 4.0
-    return np.asarray(stops + (slope - 1) * reach * np.tanh(stops / reach))
-
-
-def table(white: float, contrast: float, identity: bool) -> npt.NDArray[np.float32]:
-    """`filmic` as float32 [LUT_SIZE]; spaced by the float's own logarithm, finest in the dark, exact at 0."""
+def scene_light() -> Floats:
+    """Light of every entry of a table, [LUT_SIZE]; spaced by the float's own logarithm, finest in the dark, exact at
+    0."""
     bits = np.float32(LUT_OFFSET).view(np.int32) + (np.arange(LUT_SIZE, dtype=np.int32) << LUT_STEP_BITS)
-    x = bits.view(np.float32).astype(np.float64) - LUT_OFFSET
-    return np.asarray(np.minimum(x, 1.0) if identity else filmic(x, white, contrast), np.float32)
+    return np.asarray(bits.view(np.float32).astype(np.float64) - LUT_OFFSET)
+
+
+def table(shape: CurveShape | None) -> npt.NDArray[np.float32]:
+    """`filmic` as float32 [LUT_SIZE]; None: light stays as it is up to 1."""
+    x = scene_light()
+    return np.asarray(np.minimum(x, 1.0) if shape is None else filmic(x, shape), np.float32)
+
+
+def table_hdr(shape: CurveShape | None, headroom_ev: float) -> npt.NDArray[np.float32]:
+    """`filmic_hdr` as share of its peak, float32 [LUT_SIZE]; None: a picture that the camera rendered has no more than
+    it shows."""
+    x = scene_light()
+    light = np.minimum(x, 1.0) if shape is None else filmic_hdr(x, shape, headroom_ev)
+    return np.asarray(light / 2.0**headroom_ev, np.float32)
 
 
 def look_up(lut: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -9,7 +9,8 @@ import halide as hl
 
 x, y, c, t, i, j = (hl.Var(n) for n in ("x", "y", "c", "t", "i", "j"))  # i: column in the tile t of a row
 LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
-GAMUT_LIGHTNESS, GAMUT_HUES, SOFT_FROM = 65, 257, 0.75
+GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
+HUES, LIGHTNESSES, GRAIN_PX, DITHER_PX = 256, 64, 512, 64
 NOISE_GATE, OVERSHOOT = 4.0, 0.15
 GAMUT_TOP = 0.5
 AGREEMENT, MOST, FADE_FROM = 10.0, 1.5, 0.6
@@ -38,6 +39,18 @@ class Registers:
             func.compute_at(*stage).vectorize(i, LANES)
 
 
+def inverse(v):
+    """1 / v to seven digits, in a third of a division's time."""
+    rough = hl.fast_inverse(v)
+    return rough * (f(2) - v * rough)
+
+
+def inverse_root(v):
+    """1 / sqrt(v) to seven digits, in a quarter of a root's and a division's time; v > 0."""
+    rough = hl.fast_inverse_sqrt(v)
+    return rough * (f(1.5) - f(0.5) * v * rough * rough)
+
+
 def smoothstep(low, high, v):
     t = hl.clamp((v - low) * (f(1) / (high - low)), f(0), f(1))
     return t * t * (3 - 2 * t)
@@ -48,7 +61,7 @@ def cube_root(v):
     a = hl.max(hl.abs(v), f(1e-20))
     root = hl.reinterpret(hl.Float(32), hl.i32(f(hl.reinterpret(hl.Int(32), a)) * f(1 / 3)) + 709958130)
     cube = root * root * root
-    root = root * (cube + 2 * a) / (2 * cube + a)
+    root = root * (cube + 2 * a) * inverse(2 * cube + a)
     return hl.select(v < 0, -root, root)
 
 
@@ -124,11 +137,16 @@ def floats(bits):
     return hl.reinterpret(hl.Float(32), hl.cast(hl.UInt(32), bits))
 
 
+def hue_place(a, b):
+    """`reference.hue_place`, as 0..4."""
+    q = b * inverse(hl.max(hl.abs(a) + hl.abs(b), f(1e-9)))
+    return hl.select(a >= 0, q, 2 - q) + 1
+
+
 def gamut_limit(gamut, lightness, a, b):
     """`reference.gamut_limit`; the four corners of a cell are one entry of the table, 16 bits each."""
-    q = b / hl.max(hl.abs(a) + hl.abs(b), f(1e-9))
     row = hl.clamp(lightness, f(0), f(1)) * (GAMUT_LIGHTNESS - 1)
-    column = (hl.select(a >= 0, q, 2 - q) + 1) * f((GAMUT_HUES - 1) / 4)
+    column = hue_place(a, b) * f((GAMUT_HUES - 1) / 4)
     r, s = hl.clamp(hl.i32(row), 0, GAMUT_LIGHTNESS - 2), hl.clamp(hl.i32(column), 0, GAMUT_HUES - 2)
     fr, fs = row - f(r), column - f(s)
     cell = gamut[s, r]
@@ -139,15 +157,41 @@ def gamut_limit(gamut, lightness, a, b):
     return (top + fr * (bottom - top)) * f(GAMUT_TOP / 65535)
 
 
+def sampled(keep, table, n, place, rows):
+    """`look.reference.sample` of the rows of a table of n cells."""
+    low = keep(hl.clamp(hl.i32(place), 0, n - 1))
+    share = keep(place - f(low))
+    return [floats(table[low, k]) + share * floats(table[low, k] >> 32) for k in range(rows)]
+
+
+def moved(keep, g, lightness, chroma, unit, place):
+    """`look.reference.moved`: lightness, a, b, response of grain."""
+    turn, factor, lift = sampled(keep, g.by_hue, HUES, place * f(HUES / 4), 3)
+    square = chroma * chroma
+    share = keep(square * inverse(square + g.style[0]))
+    window = 4 * lightness * (1 - lightness)
+    lightness = keep(hl.clamp(lightness + window * (share * lift - g.style[1] * chroma), f(0), f(1)))
+    by_lightness, tint_a, tint_b, grain = sampled(keep, g.by_lightness, LIGHTNESSES, lightness * LIGHTNESSES, 4)
+    chroma = keep(chroma * (1 + share * (factor - 1)) * by_lightness)
+    angle = keep(share * turn)
+    z = angle * angle
+    # Turns are below 0.8: the next terms are below 1e-5.
+    sin = keep(angle * (1 - z * (f(1 / 6) - z * f(1 / 120))))
+    cos = keep(1 - z * (f(0.5) - z * (f(1 / 24) - z * f(1 / 720))))
+    a = chroma * (unit[0] * cos - unit[1] * sin) + tint_a
+    b = chroma * (unit[0] * sin + unit[1] * cos) + tint_b
+    return lightness, keep(a), keep(b), grain
+
+
 def within_reach(keep, scene):
     """`reference.within_reach`."""
     top = keep(hl.max(hl.max(scene[0], hl.max(scene[1], scene[2])), f(1e-7)))
-    per_top = keep(1 / top)
+    per_top = keep(inverse(top))
     out = []
     for v in scene:
         distance = (top - v) * per_top
         z = hl.max(distance - f(0.9), f(0)) * 10
-        out.append(top * (1 - hl.min(distance, f(0.9)) - f(0.1) * z / hl.sqrt(1 + z * z)))
+        out.append(top * (1 - hl.min(distance, f(0.9)) - f(0.1) * z * inverse_root(1 + z * z)))
     return out
 
 
@@ -155,38 +199,47 @@ def believable(keep, g, light, y_light):
     """`reference.believable_colour`."""
     square = hl.max(y_light, f(0)) * hl.max(y_light, f(0))
     limit = g.floor * g.floor
-    share = hl.select(g.identity != 0, f(1), square * square / (square * square + limit * limit))
+    share = hl.select(g.identity != 0, f(1), square * square * inverse(square * square + limit * limit))
     share = keep(share)
     return [y_light + share * (v - y_light) for v in light]
 
 
 def shown(keep, g, scene):
-    """`reference.to_display`: linear display RGB, 0..1."""
+    """`reference.to_display`: linear display RGB, 0..1, and the response of grain."""
     scene = [keep(hl.select(g.identity != 0, v, w)) for v, w in zip(scene, within_reach(keep, scene), strict=True)]
     curved = [keep(look_up(g.lut, v)) for v in scene]
     cones0 = [keep(cube_root(v)) for v in multiply(g.matrices, 1, scene)]
     cones = [keep(cube_root(v)) for v in multiply(g.matrices, 1, curved)]
-    lab0, lab = multiply(g.matrices, 2, cones0), [keep(v) for v in multiply(g.matrices, 2, cones)]
-    a, b = (keep(hl.select(g.identity != 0, lab[k], lab0[k])) for k in (1, 2))
-    chroma0 = hl.max(hl.sqrt(a * a + b * b), f(1e-5))
-    chroma = keep(hl.sqrt(lab[1] * lab[1] + lab[2] * lab[2]) * g.saturation)
+    lab0, lab = [keep(v) for v in multiply(g.matrices, 2, cones0)], [keep(v) for v in multiply(g.matrices, 2, cones)]
+    a, b = lab0[1:]
+    square0 = keep(hl.max(a * a + b * b, f(1e-10)))
+    per_chroma0 = keep(inverse_root(square0))
+    square = lab[1] * lab[1] + lab[2] * lab[2]
+    chroma = square * inverse_root(hl.max(square, f(1e-20)))
+    chroma = keep(hl.min(chroma, 4 * square0 * per_chroma0) * g.saturation)
+    unit = [keep(a * per_chroma0), keep(b * per_chroma0)]
     lightness = keep(hl.clamp(lab[0], f(0), f(1)))
+    lightness, a, b, grain = moved(keep, g, lightness, chroma, unit, keep(hue_place(a, b)))
+    square = keep(hl.max(a * a + b * b, f(1e-12)))
+    per_chroma = keep(inverse_root(square))
+    chroma = keep(square * per_chroma)
     limit = keep(hl.max(gamut_limit(g.gamut, lightness, a, b), f(1e-6)))
-    z = keep(hl.max(chroma / limit - f(SOFT_FROM), f(0)) * f(1 / (1 - SOFT_FROM)))
-    eased = hl.min(chroma, f(SOFT_FROM) * limit) + limit * f(1 - SOFT_FROM) * z / hl.sqrt(1 + z * z)
-    scale = keep(hl.min(eased / chroma0, f(4)))
+    soft = g.style[2]
+    z = keep(hl.max(chroma * inverse(limit) - soft, f(0)) * (1 / (1 - soft)))
+    eased = hl.min(chroma, soft * limit) + limit * (1 - soft) * z * inverse_root(1 + z * z)
+    scale = keep(eased * per_chroma)
     lms = [keep(v * v * v) for v in multiply(g.matrices, 3, [lightness, a * scale, b * scale])]
-    return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)]
+    return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)], grain
 
 
-def encoded(v, bits):
-    """The sRGB curve, as code values where `bits` is 8 or 16."""
+def encoded(v, bits, threshold):
+    """The sRGB curve, as code values where `bits` is 8 or 16; the former dithered."""
     if bits == 32:
         return v
     power = hl.fast_pow(hl.max(v, f(0.0031308)), f(1 / 2.4))
     signal = hl.select(v <= f(0.0031308), f(12.92) * v, f(1.055) * power - f(0.055))
     top, kind = (255, hl.UInt(8)) if bits == 8 else (65535, hl.UInt(16))
-    return hl.cast(kind, hl.clamp(signal * top + f(0.5), f(0), f(top)))
+    return hl.cast(kind, hl.clamp(signal * top + (threshold if bits == 8 else f(0.5)), f(0), f(top)))
 
 
 def sharpening(g, root, noise, per_count):
@@ -205,11 +258,11 @@ def sharpening(g, root, noise, per_count):
     # Both sides times v^2, which saves a division; v is at least 0.003, the fourth powers are safe.
     strength = detail * detail * square
     strength = strength * strength
-    detail = detail * strength / (strength + gate * gate) * g.amount
+    detail = detail * strength * inverse(strength + gate * gate) * g.amount
     low = hl.min(low3[i, t, y], hl.min(low3[i, t, y - 1], low3[i, t, y + 1]))
     high = hl.max(high3[i, t, y], hl.max(high3[i, t, y - 1], high3[i, t, y + 1]))
     room = f(OVERSHOOT) * (high - low)
-    ratio = hl.max(hl.clamp(v + detail, low - room, high + room), f(0)) / v
+    ratio = hl.max(hl.clamp(v + detail, low - room, high + room), f(0)) * inverse(v)
     return hl.clamp(ratio * ratio, f(0.25), f(4)), (along, low3, high3)
 
 
@@ -223,8 +276,8 @@ def develop(g, bits):
     on_facts = f(column) * g.step_x + g.first_x, f(row + g.above) * g.step_y + g.first_y
     clip_wide, inverse_clip = lerp_nodes("clip", g.inverse_clip, range(3), *on_16_px)
     noise_wide, noise = lerp_nodes("noise", g.noise, range(2), *on_16_px)
-    local_wide, local = lerp_nodes("local", g.nodes, (0, 1), *on_facts)
-    surround_wide, surround = lerp_nodes("surround", g.nodes, range(2, 9), *on_facts)
+    local_wide, local = lerp_nodes("local", g.nodes, (0, 1, 2), *on_facts)
+    surround_wide, surround = lerp_nodes("surround", g.nodes, range(3, 10), *on_facts)
 
     camera, brightest = hl.Func("camera"), hl.Func("brightest")
     camera[i, t, y] = hl.Tuple([g.camera[k, column + g.left, row] for k in range(3)])
@@ -249,15 +302,25 @@ def develop(g, bits):
     root[i, t, y] = hl.sqrt(hl.max(sum(luma[k] * work[i, t, y][k] for k in range(3)), f(0)) + f(1e-5))
 
     counts_row = hl.min(row, g.count.dim(1).extent() - 1)
-    per_count = keep(1 / hl.max(g.count[column + g.left, counts_row], f(1e-3)))
+    per_count = keep(inverse(hl.max(g.count[column + g.left, counts_row], f(1e-3))))
     ratio, sharpen_rows = sharpening(g, root, noise(i), per_count)
     ratio = keep(ratio)
     light = [keep(work[i, t, y][k] * ratio) for k in range(3)]
     y_light = keep(sum(luma[k] * light[k] for k in range(3)))
     light = [keep(v) for v in believable(keep, g, light, y_light)]
+    a, b, halo = local(i)
     stops = hl.fast_log(hl.max(y_light, g.floor))
-    gain = keep(hl.fast_exp(local(i)[0] * stops + (local(i)[1] + g.exposure_ev) * f(0.6931472)))
-    codes = [encoded(v, bits) for v in shown(keep, g, [keep(p * gain) for p in light])]
+    from_middle = [place - g.style[k] for place, k in zip(on_facts, (6, 7), strict=True)]
+    square = keep((from_middle[0] * from_middle[0] + from_middle[1] * from_middle[1]) * g.style[8])
+    fall_off = square * (g.style[9] + square * g.style[10])
+    gain = keep(hl.fast_exp(a * stops + (b + g.exposure_ev + fall_off) * f(0.6931472)))
+    halo = keep(halo)
+    colours, response = shown(keep, g, [keep((p + halo * g.style[3 + k]) * gain) for k, p in enumerate(light)])
+    at = column + g.origin_x, row + g.above + g.origin_y
+    grain = f(g.grain[at[0] & (GRAIN_PX - 1), at[1] & (GRAIN_PX - 1)])
+    grain = keep(hl.fast_exp(response * grain * g.style[11]))
+    threshold = keep(g.dither[at[0] & (DITHER_PX - 1), at[1] & (DITHER_PX - 1)])
+    codes = [encoded(hl.min(v * grain, f(1)), bits, threshold) for v in colours]
     code = hl.Func("code")
     code[i, t, y] = hl.Tuple(codes)
     at = code[x % TILE_X, x // TILE_X, y]
@@ -300,11 +363,14 @@ class Inputs:
     camera [n, W, 3], of which `rows` rows from `top` and the columns from `left` on are the picture that is shown; out
     begins with row `first` of them. inverse_clip [gh, gw, 3], 1 / value of a clipped pixel, and noise [gh, gw, 2],
     variance of luminance per light and in the dark, at nodes every 16 px of camera; count [n or 1, W], frames in each
-    pixel. nodes [h, w, 9]: local exposure a, b and surround at the facts' nodes; pixel x of out lies at
-    first_x + x step_x, row y of camera at first_y + (y + above) step_y. balance [3]; matrices [6, 3, 3]: white-balanced
-    camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance weights; the tone
-    curve's steps [576]; the gamut's cells [64, 256]; the sharpening filter [4]. Only where a value exceeds `doubtful`
-    may one be clipped.
+    pixel. nodes [h, w, 10]: local exposure a, b, light of halation and surround at the facts' nodes; pixel x of out
+    lies at first_x + x step_x, row y of camera at first_y + (y + above) step_y. balance [3]; matrices [6, 3, 3]:
+    white-balanced camera to work, work to cones, cones to Oklab, back, cones to display, and (first row) luminance
+    weights; the tone curve's steps [576]; the gamut's cells [64, 256]. Of the look: tables by_hue [3, 256] and
+    by_lightness [4, 64]; style [12]: gate squared, density, where easing into the gamut begins, colour of halation (3),
+    the picture's middle in nodes (x, y), one over the squared distance of its corner, stops of fall-off for r^2 and
+    r^4, natural log of light for a code of grain; tiles of grain [512, 512] and of dither [64, 64], which begin at
+    origin. The sharpening filter [4]. Only where a value exceeds `doubtful` may one be clipped.
     """
 
     camera = hl.InputBuffer(hl.Float(32), 3)
@@ -316,12 +382,19 @@ class Inputs:
     matrices = hl.InputBuffer(hl.Float(32), 3)
     lut = hl.InputBuffer(hl.UInt(64), 1)
     gamut = hl.InputBuffer(hl.UInt(64), 2)
+    by_hue = hl.InputBuffer(hl.UInt(64), 2)
+    by_lightness = hl.InputBuffer(hl.UInt(64), 2)
+    style = hl.InputBuffer(hl.Float(32), 1)
+    grain = hl.InputBuffer(hl.Int(8), 2)
+    dither = hl.InputBuffer(hl.Float(32), 2)
     taps = hl.InputBuffer(hl.Float(32), 1)
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
     rows = hl.InputScalar(hl.Int(32))
     first = hl.InputScalar(hl.Int(32))
     above = hl.InputScalar(hl.Int(32))
+    origin_x = hl.InputScalar(hl.Int(32))
+    origin_y = hl.InputScalar(hl.Int(32))
     first_x = hl.InputScalar(hl.Float(32))
     step_x = hl.InputScalar(hl.Float(32))
     first_y = hl.InputScalar(hl.Float(32))

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import colour_space as cs
+from lichtbild.stages.look.grain import dither_tile
+from lichtbild.stages.look.moves import Moves
+from lichtbild.stages.look.reference import moved
 from lichtbild.stages.tone.curve import look_up
 
 Floats = npt.NDArray[np.float32]
@@ -25,9 +28,6 @@ LAB_TO_LMS = np.linalg.inv(LAB).astype(np.float32)
 GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
 GAMUT_TOP = 0.5
 """Chroma that no colour of a display exceeds; entries of the gamut's table are multiples of a 65535th of it."""
-
-SOFT_FROM = 0.75
-"""Share of the gamut's chroma from which colours are compressed."""
 
 
 def display_matrix(space: str) -> Floats:
@@ -118,32 +118,43 @@ def believable_colour(work_rgb: Floats, floor: float) -> Floats:
     return np.asarray(y + fourth / (fourth + np.float32(floor) ** 4) * (work_rgb - y), np.float32)
 
 
-def to_display(scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, gamut: Floats, identity: bool) -> Floats:
-    """Linear display RGB 0..1 [H, W, 3] of exposed scene light in WORK_RGB.
+def to_display(
+    scene: Floats, lut: Floats, saturation: float, to_rgb: Floats, gamut: Floats, identity: bool, moves: Moves
+) -> tuple[Floats, Floats]:
+    """Linear display RGB 0..1 [H, W, 3] of exposed scene light in WORK_RGB, and the response of grain [H, W].
 
     The curve acts on each primary, which fades bright colours to white as film does and gives contrast its
-    saturation; but hue is taken from before the curve, in Oklab, so that none of the skews of that method remain.
-    From 75 % of the display's chroma on, chroma is eased into the gamut at constant hue and lightness, so that no two
-    colours become one.
+    saturation; but hue is taken from before the curve, in Oklab, so that none of the skews of that method remain. Then
+    the look's moves. From `moves.soft_from` of the display's chroma on, chroma is eased into the gamut at constant hue
+    and lightness, so that no two colours become one.
     """
     scene = scene if identity else within_reach(scene)
     lab0 = np.cbrt(scene @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
     lab = np.cbrt(look_up(lut, scene) @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
-    source = lab if identity else lab0
-    chroma0 = np.maximum(np.hypot(source[..., 1], source[..., 2]), np.float32(1e-5))
-    chroma = np.hypot(lab[..., 1], lab[..., 2]) * np.float32(saturation)
-    lightness = np.clip(lab[..., 0], 0, 1)
-    limit = np.maximum(gamut_limit(lightness, source[..., 1], source[..., 2], gamut), np.float32(1e-6))
-    z = np.maximum(chroma / limit - np.float32(SOFT_FROM), 0) / np.float32(1 - SOFT_FROM)
-    eased = np.minimum(chroma, SOFT_FROM * limit) + limit * np.float32(1 - SOFT_FROM) * z / np.sqrt(1 + z * z)
+    chroma0 = np.maximum(np.hypot(lab0[..., 1], lab0[..., 2]), np.float32(1e-5))
     # Greys have no hue to keep: what the curve makes of their rounding is held.
-    ab = source[..., 1:] * np.minimum(eased / chroma0, 4)[..., None]
+    chroma = np.asarray(np.minimum(np.hypot(lab[..., 1], lab[..., 2]), 4 * chroma0) * saturation, np.float32)
+    unit = lab0[..., 1:] / chroma0[..., None]
+    place = hue_place(lab0[..., 1], lab0[..., 2])
+    lightness, ab, grain = moved(np.clip(lab[..., 0], 0, 1), chroma, unit, place, moves)
+    chroma = np.asarray(np.maximum(np.hypot(ab[..., 0], ab[..., 1]), 1e-6), np.float32)
+    limit = np.maximum(gamut_limit(lightness, ab[..., 0], ab[..., 1], gamut), np.float32(1e-6))
+    soft = np.float32(moves.soft_from)
+    z = np.maximum(chroma / limit - soft, 0) / (1 - soft)
+    eased = np.minimum(chroma, soft * limit) + limit * (1 - soft) * z / np.sqrt(1 + z * z)
+    ab = np.asarray(ab * (eased / chroma)[..., None], np.float32)
     rgb = (np.concatenate([lightness[..., None], ab], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
-    return np.asarray(np.clip(rgb, 0, 1), np.float32)
+    return np.asarray(np.clip(rgb, 0, 1), np.float32), grain
 
 
-def encode(light: Floats, bits: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """sRGB curve (also Display P3's), to uint8 or uint16."""
-    top = 255 if bits == 8 else 65535
-    signal = cs.srgb_encode(light) * np.float32(top) + np.float32(0.5)
+def encode(light: Floats, bits: int, top: int = 0, left: int = 0) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """sRGB curve (also Display P3's), to uint8 or uint16; 8 bits are dithered, by the place in the whole picture."""
+    high = 255 if bits == 8 else 65535
+    rounding: Floats = np.full((1, 1, 1), 0.5, np.float32)
+    if bits == 8:
+        tile = dither_tile()
+        h, w = light.shape[:2]
+        rows, columns = (top + np.arange(h)) % len(tile), (left + np.arange(w)) % len(tile)
+        rounding = np.asarray(tile[rows[:, None], columns[None, :]][..., None], np.float32)
+    signal: Floats = np.clip(cs.srgb_encode(light) * np.float32(high) + rounding, 0, high)
     return signal.astype(np.uint8) if bits == 8 else signal.astype(np.uint16)
