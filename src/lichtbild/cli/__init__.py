@@ -20,6 +20,7 @@ VERBS = {
     "merge": "a burst to the merged negative (DNG)",
     "inspect": "what files tell: levels, colour, noise, corrections; which bursts a folder holds",
     "simulate": "a burst of raw frames with known truth",
+    "recipe": "recipes and presets: show, compare, carry an older one over",
     "lens": "lens profiles: list, show, match to a picture, trace from a prescription",
     "demo": "simulate a 12 MP burst, develop it, show one frame beside the burst",
 }

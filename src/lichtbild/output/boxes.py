@@ -67,7 +67,9 @@ def full_box(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
     return box(kind, struct.pack(">I", version << 24 | flags), *content)
 
 
-def picture_file(brand: bytes, compatible: tuple[bytes, ...], items: list[Item], primary: int, shown: int) -> list[bytes]:
+def picture_file(
+    brand: bytes, compatible: tuple[bytes, ...], items: list[Item], primary: int, shown: int
+) -> list[bytes]:
     """The pieces of a file.
 
     Parameters
@@ -138,13 +140,13 @@ def coded_picture(file: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]]:
     """
     view = memoryview(file)
     try:
-        meta = next(content for kind, content in _boxes(view) if kind == b"meta")[4:]
-        inside = dict(_boxes(meta))
+        meta = next(content for kind, content in boxes_of(view) if kind == b"meta")[4:]
+        inside = dict(boxes_of(meta))
         primary = struct.unpack_from(">H", inside[b"pitm"], 4)[0]
-        entries = (content for kind, content in _boxes(inside[b"iinf"][6:]) if kind == b"infe")
+        entries = (content for kind, content in boxes_of(inside[b"iinf"][6:]) if kind == b"infe")
         kind = next(bytes(e[8:12]) for e in entries if struct.unpack_from(">H", e, 4)[0] == primary)
-        tables = list(_boxes(inside[b"iprp"]))
-        properties = list(_boxes(next(content for name, content in tables if name == b"ipco")))
+        tables = list(boxes_of(inside[b"iprp"]))
+        properties = list(boxes_of(next(content for name, content in tables if name == b"ipco")))
         numbers = _associated(next(content for name, content in tables if name == b"ipma"), primary)
         start, size = _located(inside[b"iloc"], primary)
     except (KeyError, StopIteration, struct.error, IndexError) as error:
@@ -155,7 +157,8 @@ def coded_picture(file: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]]:
     return kind, bytes(view[start : start + size]), found
 
 
-def _boxes(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+def boxes_of(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """(four letters, content) of boxes one after the other; ends where one does not fit."""
     at = 0
     while at + 8 <= len(content):
         size, kind = struct.unpack_from(">I4s", content, at)

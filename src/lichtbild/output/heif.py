@@ -169,7 +169,9 @@ def _light_level(light: npt.NDArray[np.float32]) -> bytes:
     return box(b"clli", struct.pack(">HH", *(min(round(v * SDR_WHITE_NITS), 65535) for v in levels)))
 
 
-def _item(coded: tuple[bytes, bytes, dict[bytes, bytes]], colours: tuple[bytes, ...], *, is_hidden: bool = False) -> Item:
+def _item(
+    coded: tuple[bytes, bytes, dict[bytes, bytes]], colours: tuple[bytes, ...], *, is_hidden: bool = False
+) -> Item:
     kind, data, found = coded
     config = b"av1C" if kind == b"av01" else b"hvcC"
     properties: list[Property] = [(found[b"ispe"], False), (found[config], True)]
@@ -202,7 +204,9 @@ def _coder(codec: str) -> Any:
     try:
         import pillow_heif  # noqa: F401
     except ImportError:
-        raise UsageError("pillow-heif, which writes HEIC, is not installed", hint="pip install 'lichtbild[heic]'") from None
+        raise UsageError(
+            "pillow-heif, which writes HEIC, is not installed", hint="pip install 'lichtbild[heic]'"
+        ) from None
     return _heic
 
 
@@ -216,7 +220,8 @@ def _avif(pixels: Pixels, options: HeifOptions, quality: int, colour: tuple[int,
     # Tiles are coded side by side; of less than a megapixel each they would cost size.
     tiles = min(2, max(0, (height * width // 1_000_000).bit_length() // 2))
     file = imagecodecs.avif_encode(
-        samples, quality, speed=options.speed, tilelog2=(tiles, tiles), bitspersample=bits, pixelformat=layout,
+        samples, quality, speed=options.speed, tilelog2=(tiles, tiles) if tiles else None, bitspersample=bits,
+        pixelformat=layout,
         primaries=colour[0], transfer=colour[1], matrix=colour[2], numthreads=os.cpu_count() or 1,
     )  # fmt: skip
     return boxes.coded_picture(bytes(file))
@@ -229,7 +234,9 @@ def _heic(pixels: Pixels, options: HeifOptions, quality: int, colour: tuple[int,
     is_deep = pixels.dtype == np.uint16
     preset = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast",
               "ultrafast", "ultrafast")[options.speed]  # fmt: skip
-    image = pillow_heif.from_bytes("RGB;16" if is_deep else "RGB", (width, height), np.ascontiguousarray(pixels).tobytes())
+    image = pillow_heif.from_bytes(
+        "RGB;16" if is_deep else "RGB", (width, height), np.ascontiguousarray(pixels).tobytes()
+    )
     target = io.BytesIO()
     image.save(
         target, quality=quality, chroma=444 if quality >= _FULL_COLOUR_QUALITY else 420, save_nclx_profile=True,
