@@ -113,11 +113,12 @@ def sample(
     whole = np.floor(corner_px)
     affine = np.array(back, np.float64)
     affine[:, 2] -= np.asarray(corner_px) - whole
-    affine[:, :2] -= np.eye(2)
+    motion = np.zeros((2, 8), np.float32)
+    motion[:, :6] = (affine - np.eye(2, 3)).ravel()
     origin = [float(-v * oversampling - 0.5) for v in whole]
     out = np.empty((height, width), np.float32)
-    flat = np.zeros((1, 5), np.float32), np.array([0, 0, 1e-9], np.float32)
-    native.call("simulate_sample", spline, *flat, affine.astype(np.float32), np.array(planes, np.int32), 0, top, left,
+    flat = np.zeros((1, 15), np.float32), np.array([0, 0, 1e-9], np.float32)
+    native.call("simulate_sample", spline, *flat, motion, np.array(planes, np.int32), 0, top, left,
                 float(oversampling), *origin, out)  # fmt: skip
     return out
 

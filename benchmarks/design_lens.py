@@ -66,8 +66,8 @@ class Problem:
         terms = np.zeros(2 * n * design.n_terms)
         self.start = np.concatenate([curvatures, spaces, terms, [0.0]])
         self.n_c, self.n_s = 2 * n, 2 * n
-        low = np.concatenate([curvatures * 0 - 6, np.tile([0.055, 0.012], n), terms - 3, [-0.03]])
-        high = np.concatenate([curvatures * 0 + 6, np.tile([0.26, 0.45], n), terms + 3, [0.03]])
+        low = np.concatenate([curvatures * 0 - 6, np.tile([0.055, 0.012], n), terms - 9, [-0.03]])
+        high = np.concatenate([curvatures * 0 + 6, np.tile([0.26, 0.45], n), terms + 9, [0.03]])
         self.bounds = low, high
         shares = np.array([0, 0.3, 0.5, 0.7, 0.85, 1.0])
         self.shares = shares
@@ -98,7 +98,7 @@ class Problem:
         surfaces = [Surface(0.0, 0.0, AIR, 1 / (2 * d.f_number))]
         for k in range(self.n_c):
             power = 4 + 2 * np.arange(d.n_terms)
-            even = (0.0, *(terms[k] * 0.02 / self.reach[k] ** power))
+            even = (0.0, *(terms[k] * 0.05 / self.reach[k] ** power))
             material = d.elements[k // 2][4] if k % 2 == 0 else AIR
             surfaces.append(Surface(c[k], spaces[k], material, np.inf, 0.0, even))
         surfaces.append(Surface(0.0, 0.055, FILTER))
@@ -117,6 +117,11 @@ class Problem:
         position = np.concatenate([at, np.zeros((1, n * m))])
         state = trace(lens, Rays.make(position, way), wave).state
         return state[:2].reshape(2, n, m), state[3:6].reshape(3, n, m)
+
+    def whole_at(self, v: np.ndarray) -> bool:
+        """Whether every ray arrives."""
+        lens = self.lens(v)
+        return all(bool(np.isfinite(self.rays(lens, wave)[0]).all()) for wave in WAVES)
 
     def residuals(self, v: np.ndarray) -> np.ndarray:
         lens = self.lens(v)
@@ -171,13 +176,13 @@ class Problem:
         new = np.array(
             [np.nanmax(r) if np.isfinite(r).any() else old for r, old in zip(radius, self.reach, strict=True)]
         )
-        new = np.clip(new, 0.5 * self.reach, 1.5 * self.reach)
+        new = np.clip(new, 0.7 * self.reach, 1.4 * self.reach)
         terms = v[self.n_c + self.n_s : -1].reshape(self.n_c, self.d.n_terms)
         power = 4 + 2 * np.arange(self.d.n_terms)
         terms = terms * (new[:, None] / self.reach[:, None]) ** power
         self.reach = new
         out = v.copy()
-        out[self.n_c + self.n_s : -1] = np.clip(terms, -2.99, 2.99).ravel()
+        out[self.n_c + self.n_s : -1] = np.clip(terms, -8.99, 8.99).ravel()
         return out
 
 
@@ -193,17 +198,21 @@ def solve(design: Design, rounds: int, seed: int) -> tuple[Problem, np.ndarray]:
         low, high = problem.bounds
         v = np.clip(v, low + 1e-6, high - 1e-6)
         found = scipy.optimize.least_squares(problem.residuals, v, bounds=(low, high), x_scale="jac",
-                                             max_nfev=8 if share < 1 else 25, ftol=1e-3)  # fmt: skip
-        v = problem.renew(found.x)
+                                             max_nfev=6 if share < 1 else 25, ftol=1e-3)  # fmt: skip
+        # What loses rays or is worse than before is forgotten, and a smaller step tried.
+        if problem.whole_at(found.x):
+            v = problem.renew(found.x)
+        else:
+            share = max(0.3, share - 0.5 * step)
+            problem.opened(share)
         xy, _ = problem.rays(problem.lens(v), WAVES[0])
         spot = np.sqrt(np.mean(((xy - xy[:, :, :1]) ** 2).sum(0), 1)) * design.focal_mm * 1e3
-        print(f"round {k}: field {share:.2f}, cost {found.cost:.4f}, rms spot um {np.round(spot, 2)}", flush=True)
+        print(f"round {k}: field {share:.3f}, cost {found.cost:.4f}, rms spot um {np.round(spot, 2)}", flush=True)
         # As far as no ray is lost.
         while share < 1:
             wider = min(1.0, share + step)
             problem.opened(wider)
-            whole = all(np.isfinite(problem.rays(problem.lens(v), wave)[0]).all() for wave in WAVES)
-            if whole and np.sum(problem.residuals(v) ** 2) < 600:
+            if problem.whole_at(v) and np.sum(problem.residuals(v) ** 2) < 600:
                 share, step = wider, min(step * 1.5, 0.12)
                 break
             step /= 2

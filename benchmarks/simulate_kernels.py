@@ -41,12 +41,12 @@ def main() -> None:
     rows = [("blur, 3 planes", mine, 24, 96, cost(scipy_blur), "SciPy correlate1d, without the matrix")]
 
     mosaic = np.empty(SHAPE, np.float32)
-    lens, frame = np.zeros((3, 5), np.float32), np.asarray(lens_frame(SHAPE), np.float32)
-    affine = np.array([[1e-4, -5e-4, 3.3], [5e-4, 1e-4, -2.2]], np.float32)
+    lens, frame = np.zeros((3, 15), np.float32), np.asarray(lens_frame(SHAPE), np.float32)
+    motion = np.tile(np.array([1e-4, -5e-4, 3.3, 5e-4, 1e-4, -2.2, 0, 0], np.float32), (2, 1))
     planes = np.array([[0, 1], [1, 2]], np.int32)
 
     def place() -> None:
-        native.call("simulate_sample", scene, lens, frame, affine, planes, 0, 0, 0, 1.0, -0.5, -0.5, mosaic)
+        native.call("simulate_sample", scene, lens, frame, motion, planes, 0, 0, 0, 1.0, -0.5, -0.5, mosaic)
 
     y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]].astype(np.float32)
     at = np.stack([y * 1.0001 - 2.2, x * 1.0001 + 3.3])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lichtbild import looks
 from lichtbild.core import Burst, Frame, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
@@ -88,7 +89,7 @@ def develop(
         With `.save(path)`, `.save_negative(path)`, `.pixels` and `.report`.
     """
     chosen = _with_look(_params(params), look)
-    return _developed(burst, chosen, progress, explain, space=space, bits=bits, headroom_ev=headroom_ev)
+    return _developed(burst, chosen, progress, explain, space=space, bits=bits, headroom_ev=headroom_ev, scene=scene)
 
 
 def preview(
@@ -161,9 +162,18 @@ def _developed(
     scene: bool = False,
 ) -> Photo:
     burst = burst if isinstance(burst, Burst) else read(burst)
+    look = looks.chosen(params.look)  # before any work: a name may be wrong
     observer = _observer(explain)
     done, negative = photo.develop(
-        burst, params, progress, space=space, bits=bits, headroom_ev=headroom_ev, scene=scene, explain=observer
+        burst,
+        params,
+        progress,
+        space=space,
+        bits=bits,
+        look=look,
+        headroom_ev=headroom_ev,
+        scene=scene,
+        explain=observer,
     )
     _finished(observer)
     report = _report(burst, negative.report) | {"recipe": recipe_of(params, SOFTWARE).to_document()}

@@ -105,7 +105,7 @@ def test_a_prescription_takes_pictures(tmp_path) -> None:
     glass = Path(__file__).parent.parent / "golden" / "lenses" / "doublet.json"
     arguments = ["simulate", "-o", str(tmp_path / "shot"), "--lens", str(glass), "--scene", str(tmp_path / "grey.png")]
     assert main([*arguments, "--size", "96x64", "--frames", "2", "--iso", "100"]) == 0
-    (path, _) = sorted((tmp_path / "shot").iterdir())
+    (path, _) = sorted((tmp_path / "shot").glob("*.dng"))
     source = capture.open_file(path)
     assert source.info.exposure.f_number == pytest.approx(91.4 / 16, rel=0.02)
     assert source.info.exposure.focal_length_mm == pytest.approx(91.4, rel=0.01)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lichtbild.capture import open_picture
-from lichtbild.capture.gyro import AXES_OF_ANDROID, GyroLog, turns_by, with_gyro
+from lichtbild.capture.gyro import GyroLog, with_gyro
 from lichtbild.core import Burst, Cfa, Domain, Exposure, Frame, FrameInfo, FrameSource, NoiseModel
+from lichtbild.core.turns import AXES_OF_ANDROID, turns_by
 from lichtbild.pipelines import intake, photo
 from lichtbild.stages.align import AlignParams, align, pyramid
 from lichtbild.stages.align.turned import told_by_gyro

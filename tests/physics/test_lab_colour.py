@@ -6,21 +6,26 @@ import numpy as np
 import pytest
 
 from lichtbild.core import UsageError
-from lichtbild.core.colour_space import D50_XY, SRGB_TO_XYZ, bradford, lab_to_xyz, srgb_encode, xy_to_xyz, xyz_to_lab
-from lichtbild.lab.charts import chart_reference
+from lichtbild.core.colour_space import D50_XY, SRGB_TO_XYZ, bradford, lab_to_xyz, xy_to_xyz, xyz_to_lab
+from lichtbild.lab.charts import ChartReference, chart_reference
 from lichtbild.lab.charts.patches import Patches
-from lichtbild.lab.colour import measure_colour
+from lichtbild.lab.colour import ChartColours, to_xyz_d50
+from lichtbild.lab.colour import measure_colour as measure
 from lichtbild.lab.figure import find
 
 WHITE = xy_to_xyz(D50_XY)
 
 
+def measure_colour(patches: Patches, reference: ChartReference) -> ChartColours:
+    return measure(patches, reference, to_xyz_d50("srgb"))
+
+
 def patches_of(lab: np.ndarray, noise: float = 0.0, clipped: tuple[int, ...] = ()) -> Patches:
-    """What an exact sRGB picture shows; not cut off at the borders of the gamut."""
+    """What an exact picture of linear sRGB shows; not cut off at the borders of the gamut."""
     linear = lab_to_xyz(lab, WHITE) @ np.linalg.inv(bradford(SRGB_TO_XYZ.sum(1), WHITE) @ SRGB_TO_XYZ).T
     share = np.zeros(len(lab))
     share[list(clipped)] = 0.5
-    return Patches(srgb_encode(linear), np.full((len(lab), 3), noise), np.full(len(lab), 400), share)
+    return Patches(linear, np.full((len(lab), 3), noise), np.full(len(lab), 400), share)
 
 
 def value(colours: object, name: str) -> float:
@@ -74,7 +79,7 @@ def test_interval_covers_noise() -> None:
     truth = value(measure_colour(patches_of(changed), reference), "de2000_mean")
     inside = 0
     for _ in range(20):
-        patches = patches_of(changed, 0.02)
+        patches = patches_of(changed, 0.01)
         noisy = Patches(patches.mean + patches.error * rng.standard_normal((24, 3)), *list(vars(patches).values())[1:])
         figure = find(measure_colour(noisy, reference).figures, "colour.de2000_mean")
         assert figure is not None
@@ -104,4 +109,4 @@ def test_unknown_tone_is_a_finding() -> None:
     colours = measure_colour(linear, reference)
     assert any("tone slope" in line for line in colours.findings)
     with pytest.raises(UsageError, match="no colour space"):
-        measure_colour(patches, reference, "rec2020")
+        to_xyz_d50("rec2020")

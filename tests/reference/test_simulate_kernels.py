@@ -25,16 +25,16 @@ def test_blur(shape: tuple[int, int], n: int) -> None:
 def test_sample(height: int, width: int, quad: int) -> None:
     rng = np.random.default_rng()
     coefficients = rng.random((4, 90, 150), np.float32)
-    lens = rng.normal(0, 0.02, (3, 5)).astype(np.float32)
-    affine = rng.normal(0, 1e-3, (2, 3)).astype(np.float32)
-    affine[:, 2] = rng.normal(0, 30, 2)
+    lens = rng.normal(0, 0.02, (3, 15)).astype(np.float32)
+    motion = rng.normal(0, 1e-3, (6, 8)).astype(np.float32)
+    motion[:, [2, 5]], motion[:, 6:] = rng.normal(0, 20, 2), rng.normal(0, 3e-5, (6, 2))
     planes = rng.integers(0, 4, (2, 2)).astype(np.int32)
     top, left = 6, 14
     numbers = (quad - 1, top, left, 1.25, 11.5, 9.5)
     out = np.full((height, width), np.nan, np.float32)
     frame = np.asarray(lens_frame((100, 160)), np.float32)
-    native.call("simulate_sample", coefficients, lens, frame, affine, planes, *numbers, out)
-    wanted = reference.simulate_sample(coefficients, lens, frame, affine, planes, *numbers, (height, width))
+    native.call("simulate_sample", coefficients, lens, frame, motion, planes, *numbers, out)
+    wanted = reference.simulate_sample(coefficients, lens, frame, motion, planes, *numbers, (height, width))
     np.testing.assert_allclose(out, wanted, atol=2e-4)
 
 
@@ -49,7 +49,7 @@ def test_spline_weights_are_a_partition_of_one() -> None:
 def test_project(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng()
     coefficients = rng.random((4, 90, 150), np.float32)
-    lens = rng.normal(0, 0.02, (4, 8)).astype(np.float32)
+    lens = rng.normal(0, 0.02, (4, 15)).astype(np.float32)
     motion = rng.normal(0, 1e-3, (5, 8)).astype(np.float32)
     motion[:, [2, 5]], motion[:, 6:] = rng.normal(0, 3, (5, 2)), rng.normal(0, 3e-5, (5, 2))
     numbers = (np.array([30, 20, 1e-3], np.float32), motion, int(rng.integers(-9, 30)), 5, 1.5, 10.5, 8.5)

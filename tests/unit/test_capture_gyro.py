@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lichtbild.capture import read_gyro, with_gyro
-from lichtbild.capture.gyro import orientations, turns_by, with_log
+from lichtbild.capture.gyro import orientations, with_log
 from lichtbild.core import Burst, Exposure, FrameInfo, FrameSource
 from lichtbild.core.errors import MetadataError, UnreadableFile
+from lichtbild.core.turns import turns_by
 
 GCSV = """GYROFLOW IMU LOG
 version,1.3

@@ -25,7 +25,7 @@ ARROWS = {
     "lab": {"core", "optics", "sensor", "capture"},
     "stages": {"core", "optics", "sensor"},
     "looks": {"core", "stages", "capture", "output"},
-    "pipelines": {"core", "optics", "sensor", "stages", "looks"},
+    "pipelines": {"core", "optics", "sensor", "stages"},
     "api": {"core", "optics", "sensor", "stages", "looks", "pipelines", "capture", "output"},
     "cli": {"core", "optics", "api", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
 }

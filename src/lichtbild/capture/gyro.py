@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lichtbild.core import Burst
 from lichtbild.core.errors import LichtbildError, MetadataError, UnreadableFile
+from lichtbild.core.turns import AXES_OF_ANDROID, turns_by
 
 F64 = npt.NDArray[np.float64]
 
@@ -27,9 +28,6 @@ _FASTEST_RAD_S = 60.0
 _LONGEST_GAP_S = 0.1
 # Orientations along the readout of a frame.
 _N_ROWS = 9
-# A back camera as phones mount it: right in the stored picture is the device's -y, down its -x (held against the frames
-# of a phone's clip in tests/physics).
-AXES_OF_ANDROID = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,15 +130,6 @@ def orientations(log: GyroLog, asked_s: F64) -> F64:
     for k, step in enumerate(turns_by(steps)):
         found[k + 1] = found[k] @ step
     return np.asarray(found[np.searchsorted(times, asked_s)])
-
-
-def turns_by(angle_rad: F64) -> F64:
-    """Rotation matrices [n, 3, 3] of rotation vectors [n, 3] (Rodrigues)."""
-    size = np.linalg.norm(angle_rad, axis=1)[:, None, None]
-    x, y, z = angle_rad.T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    return np.asarray(np.eye(3) + np.sinc(size / np.pi) * cross + np.sinc(size / (2 * np.pi)) ** 2 / 2 * cross @ cross)
 
 
 def with_log(burst: Burst, given: Path | None) -> Burst:

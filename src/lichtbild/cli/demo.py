@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE
-from lichtbild.cli.simulate import simulated, size
+from lichtbild.cli.simulate import size
 
 if TYPE_CHECKING:
     from lichtbild.core.frame import Burst
@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild import api
     from lichtbild.cli.before_after import save_before_after
     from lichtbild.output.atomic import check_target
-    from lichtbild.simulate import write_burst
+    from lichtbild.simulate.shot import Shot, shoot
+    from lichtbild.simulate.write import write_burst
 
     folder, force = arguments.output, arguments.force
     shot, picture, negative = folder / "shot", folder / "photo.jpg", folder / "negative.dng"
@@ -46,7 +47,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         check_target(path, force=force)
 
     clock = _Clock(console)
-    simulation = simulated(arguments.size, arguments.frames, arguments.iso, arguments.seed)
+    simulation = shoot("harbour", Shot(size=arguments.size, frames=arguments.frames, iso=arguments.iso,
+                                       seed=arguments.seed))  # fmt: skip
     files = write_burst(shot, simulation, force=force, progress=console.progress)
     clock.lap(f"simulated {len(files)} raw frames of {arguments.size[1]} x {arguments.size[0]} px", shot)
     del simulation

@@ -18,7 +18,6 @@ from lichtbild.core.colour_space import (
     SRGB_TO_XYZ,
     bradford,
     delta_e_2000,
-    srgb_decode,
     xy_to_xyz,
     xyz_to_lab,
 )
@@ -62,8 +61,8 @@ class ChartColours:
     findings: tuple[str, ...]
 
 
-def encoded_to_xyz(encoded: Floats, space: str = "srgb") -> Floats:
-    """XYZ [..., 3] under D50 (Bradford) of a picture's numbers 0..1 [..., 3] in "srgb" or "p3".
+def to_xyz_d50(space: str = "srgb") -> Floats:
+    """[3, 3]: linear RGB of "srgb" or "p3" to XYZ under D50, by Bradford.
 
     Raises
     ------
@@ -72,24 +71,22 @@ def encoded_to_xyz(encoded: Floats, space: str = "srgb") -> Floats:
     """
     if space not in SPACES:
         raise UsageError(f"no colour space {space!r}", where="space", hint=" or ".join(SPACES))
-    matrix = bradford(SPACES[space].sum(1), WHITE) @ SPACES[space]
-    return np.asarray(srgb_decode(np.asarray(encoded, np.float64)) @ matrix.T)
+    return np.asarray(bradford(SPACES[space].sum(1), WHITE) @ SPACES[space])
 
 
-def measure_colour(patches: Patches, reference: ChartReference, space: str = "srgb") -> ChartColours:
+def measure_colour(patches: Patches, reference: ChartReference, to_xyz: Floats) -> ChartColours:
     """Figures of a rendered picture.
 
     Parameters
     ----------
     patches
-        Means of the encoded numbers, 0 to 1. (The mean of encoded numbers stands in for that of light: at the noise of
-        a photograph the difference is below 0.05 CIEDE2000.)
-    space
-        "srgb" or "p3": what the numbers mean.
+        Means of linear light; of encoded numbers the mean would be another.
+    to_xyz
+        [3, 3]: their RGB to XYZ under D50 (`to_xyz_d50`, or what the file's profile says).
     """
     good, findings = patches.is_good, _findings(patches, reference)
     neutral = np.intersect1d(reference.neutral, np.flatnonzero(good))
-    rendered = encoded_to_xyz(patches.mean, space)
+    rendered = patches.mean @ to_xyz.T
     if len(neutral) < 3 or good.sum() < reference.n // 2:
         because = "; ".join(findings) or "fewer than three greys can be used"
         names = ("mean", "median", "max")
@@ -99,7 +96,7 @@ def measure_colour(patches: Patches, reference: ChartReference, space: str = "sr
         return ChartColours(lost, reference.lab_d50, lab, lab, empty, findings)
 
     def evaluate(mean: Floats) -> tuple[dict[str, float], Floats, Floats]:
-        xyz = encoded_to_xyz(mean, space)
+        xyz = mean @ to_xyz.T
         factor = _lightness_factor(xyz[neutral, 1], reference.xyz_d50[neutral, 1])
         lab = xyz_to_lab(xyz * factor, WHITE)
         return (
@@ -126,8 +123,8 @@ def measure_colour(patches: Patches, reference: ChartReference, space: str = "sr
     slope = values["tone_slope"]
     if abs(slope - 1) > 0.15:
         findings += (
-            f"the greys' tone slope is {slope:.2f}, not 1: a tone curve was applied, or the file's numbers are not "
-            f"{space}; judge colour by the figures without lightness",
+            f"the greys' tone slope is {slope:.2f}, not 1: a tone curve was applied, or the file's numbers are "
+            "not what its profile says; judge colour by the figures without lightness",
         )
     shown = np.where(good, difference, np.nan)
     return ChartColours(figures, reference.lab_d50, lab, xyz_to_lab(rendered, WHITE), shown, findings)

@@ -175,8 +175,8 @@ def noise_figures(curve: NoiseCurve) -> list[Figure]:
     gain = float(np.exp(np.average(np.log(signal / light), weights=np.sqrt(signal))))
     figures = []
     has_temporal = all(p.temporal is not None for p in curve.patches)
-    total = _line(signal, curve.column("total")[good], curve, good)
-    base = _line(signal, curve.column("temporal")[good], curve, good) if has_temporal else total
+    total = transfer_line(signal, curve.column("total")[good], curve, good)
+    base = transfer_line(signal, curve.column("temporal")[good], curve, good) if has_temporal else total
     note = "" if has_temporal else "from one frame: total noise stands in for temporal"
     snr, deviation = _snr(total, REFERENCE_SHARE * curve.saturation)
     figures.append(Figure.within("noise.snr_reference", snr, deviation, "", f"{ISO_15739}, 6.3",
@@ -198,7 +198,7 @@ def noise_figures(curve: NoiseCurve) -> list[Figure]:
 Line = tuple[Floats, Floats]
 
 
-def _line(signal: Floats, deviation: Floats, curve: NoiseCurve, good: npt.NDArray[np.bool_]) -> Line:
+def transfer_line(signal: Floats, deviation: Floats, curve: NoiseCurve, good: npt.NDArray[np.bool_]) -> Line:
     """Coefficients (a, b, c) of variance against signal and their covariance; c only where it is told from 0."""
     variance = deviation**2
     counts = np.array([p.n_pixels * max(1, p.n_frames - 1) for p in curve.patches], float)[good]

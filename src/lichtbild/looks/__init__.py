@@ -49,8 +49,10 @@ def read_look(path: str | Path, base: Look | None = None) -> Look:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"no TOML: {error}", where=path, hint="lichtbild look show natural") from error
     look = from_document(document, path.stem, base)
-    if look.lut.file and not Path(look.lut.file).is_absolute():
-        look = dataclasses.replace(look, lut=dataclasses.replace(look.lut, file=str(path.parent / look.lut.file)))
+    if look.lut.file and "lut" in document:
+        from lichtbild.looks.cube_file import read_table
+
+        look = dataclasses.replace(look, cube=read_table(path.parent / look.lut.file, look.lut.space))
     return look
 
 

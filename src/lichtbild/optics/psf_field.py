@@ -172,10 +172,8 @@ def _cubic(f: Float64) -> list[Float64]:
     ]
 
 
-def through_pixels(
-    patterns: Float64, pitch_mm: float, pixel_mm: float, taps: int, path_px: Float64 | None = None
-) -> Float32:
-    """Patterns to the weights of samples half a pixel apart, the pixel's square and the hand's path included.
+def through_pixels(patterns: Float64, pitch_mm: float, pixel_mm: float, taps: int) -> Float32:
+    """Patterns to the weights of samples half a pixel apart, the pixel's square included.
 
     Parameters
     ----------
@@ -183,9 +181,6 @@ def through_pixels(
         float64 [..., N, N], sum 1.
     taps
         T, even: weights reach T / 4 px to each side of a pixel's centre.
-    path_px
-        float64 [J, 2], x and y, px: where the picture stood on the sensor in J equal parts of the exposure, against
-        where it is drawn. None: it stood still.
 
     Returns
     -------
@@ -195,20 +190,11 @@ def through_pixels(
     n = patterns.shape[-1]
     at = (np.arange(n) - n // 2) * (pitch_mm / pixel_mm)
     offsets = (np.arange(taps) - (taps - 1) / 2) / 2
-    path = np.zeros((1, 2)) if path_px is None else np.asarray(path_px, np.float64)
-
     # The square of a pixel up to the highest frequency that samples half a px apart hold, which is its first zero.
     f = (np.arange(200) + 0.5) / 200
-    square = np.sinc(f) / 200
-
-    def share(shift: float) -> Float64:
-        # How much of the light that a sample sends to `offset + at + shift` the pixel counts.
-        distance = offsets[:, None] + at + shift
-        return np.asarray(np.cos(2 * np.pi * distance[..., None] * f) @ square)
-
-    out = np.zeros((*patterns.shape[:-2], taps, taps))
-    for x, y in path:
-        out += share(float(y)) @ patterns @ share(float(x)).T
+    # How much of the light that a sample sends to `offset + at` the pixel counts.
+    share = np.cos(2 * np.pi * (offsets[:, None] + at)[..., None] * f) @ (np.sinc(f) / 200)
+    out = share @ patterns @ share.T
     return np.asarray(out / out.sum((-2, -1), keepdims=True), np.float32)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lichtbild import looks
 from lichtbild.core import Burst, Cfa, Domain, Frame, Progress, ProgressEvent, silent
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.explain import Observer
@@ -30,7 +29,7 @@ from lichtbild.stages.demosaic import DemosaicParams
 from lichtbild.stages.denoise import DenoiseParams
 from lichtbild.stages.highlights import HighlightsParams
 from lichtbild.stages.lens import LensParams
-from lichtbild.stages.look import LookParams
+from lichtbild.stages.look import Look, LookParams
 from lichtbild.stages.merge import MergeParams, Merger
 from lichtbild.stages.quad_bayer import QuadBayerParams
 from lichtbild.stages.reconstruct import Reconstruction, ReconstructParams
@@ -231,15 +230,17 @@ def develop(
     *,
     space: str = "srgb",
     bits: int = 8,
+    look: Look | None = None,
     headroom_ev: float = 0.0,
     scene: bool = False,
     explain: Observer | None = None,
 ) -> tuple[Finished, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from.
 
-    `headroom_ev` above 0: the rendition for an HDR display too (see `develop_display.render`).
+    `look`: what `params.look` asks for, read from its file (default: natural). `headroom_ev` above 0: the rendition for
+    an HDR display too (see `develop_display.render`).
     """
-    look = looks.chosen(params.look)  # before any work: a name may be wrong
+    look = look or Look()
     made = negative(burst, params, progress, explain=explain)
     source = restored(source_of(made), params.deconvolution)
     if explain:

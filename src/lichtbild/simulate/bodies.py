@@ -31,6 +31,7 @@ from lichtbild.sensor.model import Crosstalk, Sensor
 from lichtbild.sensor.response import Response
 from lichtbild.simulate.lens import Lens
 from lichtbild.simulate.phone import VirtualCamera
+from lichtbild.simulate.stabiliser import Stabiliser
 from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 
 Pair = tuple[float, float]
@@ -201,7 +202,10 @@ class Module:
             VirtualCamera(),
             sensor=self.sensor(),
             lens=lens,
-            colour=self.response().calibration() if self.cfa != "mono" else VirtualCamera().colour,
+            colour=self.response().calibration(),
+            response=self.response(),
+            is_monochrome=self.cfa == "mono",
+            stabiliser=Stabiliser(**self.stabiliser) if self.stabiliser else None,
             make=body.make,
             model=body.model,
             lens_name=self.lens_name or f"{body.model} {self.focal_mm:g} mm f/{self.f_number:g}",

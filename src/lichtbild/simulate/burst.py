@@ -1,12 +1,13 @@
-"""Scene + camera + hand -> burst, with the truth beside it; in memory or as DNG files."""
+"""Scene + camera + hand -> burst, with the truth beside it."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime
+import math
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,25 +15,25 @@ import numpy.typing as npt
 
 from lichtbild.core import (
     Burst,
-    Domain,
-    Frame,
     FrameInfo,
     FrameSource,
-    Progress,
-    ProgressEvent,
     ShapeError,
     UsageError,
     native,
-    silent,
 )
-from lichtbild.simulate.glass import Glass, Splines
-from lichtbild.simulate.hand import Hand, invert
-from lichtbild.simulate.lens import Lens, lens_frame
+from lichtbild.simulate.draw import Drawable, Screen, back_from
+from lichtbild.simulate.glass import Glass, Stack
+from lichtbild.simulate.hand import Hand
+from lichtbild.simulate.lens import Lens
+from lichtbild.simulate.masks import masks_of
+from lichtbild.simulate.patterns import along, exposure_parts, ways_px
 from lichtbild.simulate.phone import VirtualCamera, virtual_phone
-from lichtbild.simulate.scene import STILL, Layer, Scene
+from lichtbild.simulate.scene import Layer, Scene
 from lichtbild.simulate.sensor import expose
+from lichtbild.simulate.shake import Shake
 from lichtbild.simulate.traced_lens import TracedLens
 from lichtbild.simulate.truth import SimulatedBurst, Truth
+from lichtbild.simulate.views import ShakenViews, StillViews, margin_px, nearest_affine, shaken_views, to_frame
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -40,18 +41,10 @@ Float64 = npt.NDArray[np.float64]
 # 22 November 2026, 12:00 UTC: a fixed moment, so that equal seeds give equal files.
 START_S = datetime.datetime(2026, 11, 22, 12, 0, 0, tzinfo=datetime.UTC).timestamp()
 MAX_FRAMES = 64
-# Clearance of a mover's box on the sensor, px, over what its corners say.
-BOX_MARGIN_PX = 6
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Drawable:
-    """A layer as it is drawn: splines of its light in camera RGB, its box (left, top, right, bottom) in frame 0, and
-    how it moves (`layer`, whose light is gone)."""
-
-    splines: Splines
-    box_px: tuple[float, float, float, float]
-    layer: Layer
+# A spot of defocus that no pixel shows, ways that are one, and the longest way that goes into a pattern, px.
+SHARP_PX = 0.05
+ALIKE_PX = 0.02
+LONGEST_PATTERN_PX = 8.0
 
 
 class Simulation:
@@ -72,7 +65,15 @@ class Simulation:
     positions_m
         float64 [n_frames, 3]: where the camera stands at each frame (right, down, forward), m: parallax of the layers
         that are not at infinity. None: it does not leave its place.
+    shake
+        A hand by its spectra instead of `hand`, `affines` and `positions_m`: the camera turns and shifts while every
+        row is exposed, its lens is shifted by the camera's stabiliser, pictures are blurred along the way.
 
+    stand_m
+        Where this lens stands beside the one that the scene was painted for (right, down, forward): the baseline of a
+        pair.
+
+    With `hand` or `affines` the camera is still during each exposure, and the motion from frame to frame affine.
     Memory: 12 bytes a scene sample (coefficients), whatever the number of frames.
     """
 
@@ -89,152 +90,213 @@ class Simulation:
         affines: Float64 | None = None,
         exposure_ev: Sequence[float] | None = None,
         positions_m: Float64 | None = None,
+        shake: Shake | None = None,
+        stand_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     ) -> None:
         if not 1 <= n_frames <= MAX_FRAMES:
             raise UsageError(f"{n_frames} frames", where="n_frames", hint=f"1 to {MAX_FRAMES}")
+        if shake is not None and any(given is not None for given in (hand, affines, positions_m)):
+            raise UsageError("a shake and another motion", where="shake", hint="one of shake, hand, affines")
         self.camera, self.iso, self.seed = camera or virtual_phone(), float(iso), seed
-        # The scene's own samples are not kept: they weigh as much as the coefficients.
-        self.name, self._oversampling = scene.name, scene.oversampling
+        self.name, self._oversampling, self.scene_truth = scene.name, scene.oversampling, scene.truth
         self.shape = shape or scene.frame_shape
         block = 2 * self.camera.sensor.cfa.quad
         if min(self.shape) < 16 or self.shape[0] % block or self.shape[1] % block:
             raise ShapeError(f"frames of {self.shape}: at least 16 px, whole blocks of {block}", where="shape")
         if any(a > b for a, b in zip(self.shape, scene.frame_shape, strict=True)):
             raise ShapeError(f"frames of {self.shape} do not fit a scene for {scene.frame_shape}", where="shape")
-        if affines is None:
-            times = np.arange(n_frames) * self.camera.interval_s
-            focal, readout = self.camera.focal_px(self.shape), self.camera.readout_s
-            rng = np.random.default_rng([seed, 1])
-            affines = (hand or Hand()).affines(times, self.shape, focal, readout, rng)
-        self.affines = np.asarray(affines, np.float64)
-        if self.affines.shape != (n_frames, 2, 3):
-            raise ShapeError(f"affines are [{n_frames}, 2, 3], not {list(self.affines.shape)}", where="affines")
+        self._stand_m, self._part_px = np.asarray(stand_m, np.float64), (0.0, 0.0)
+        self.colour_path = "spectral" if self._is_spectral(scene) else "rgb"
         self.exposure_ev = (0.0,) * n_frames if exposure_ev is None else tuple(float(ev) for ev in exposure_ev)
         if len(self.exposure_ev) != n_frames:
             raise ShapeError(f"{len(self.exposure_ev)} exposures for {n_frames} frames", where="exposure_ev")
-        self.positions_m = np.zeros((n_frames, 3)) if positions_m is None else np.asarray(positions_m, np.float64)
-        if self.positions_m.shape != (n_frames, 3):
-            raise ShapeError(f"positions are [{n_frames}, 3], not {list(self.positions_m.shape)}", where="positions_m")
+        if shake is None:
+            self.views: StillViews | ShakenViews = self._still(hand, affines, positions_m, n_frames)
+        else:
+            self.views = shaken(shake, self.camera, self.shape, self.exposure_ev, seed)
+            self._check_margin(scene)
         self._lens = self.camera.lens
-        self._nodes = self._lens.psf_nodes() if isinstance(self._lens, TracedLens) else None
         self._gain = None
         if self._lens.has_shading:
             self._gain = self._lens.shading_gain(self.shape, self.camera.sensor.site_colours)
-        self._layers = tuple(self._drawable(layer, scene.margin_px) for layer in scene.layers)
-
-    def _drawable(self, layer: Layer, margin_px: int) -> _Drawable:
-        """A layer's splines, without its samples."""
-        height, width = (n / self._oversampling for n in layer.light.shape[1:])
-        left, top = -float(margin_px), -float(margin_px)
-        if layer.centre_px is not None:
-            left, top = layer.centre_px[0] - width / 2, layer.centre_px[1] - height / 2
-        splines = Splines(self._blurred(layer.light), left, top)
-        return _Drawable(
-            splines,
-            (left, top, left + width, top + height),
-            dataclasses.replace(layer, light=np.zeros((len(layer.light), 8, 8), np.float32)),
+        depths = [layer.depth_m for layer in scene.layers]
+        self._spots_px = [self.camera.spot_px(self.shape, depth) for depth in depths]
+        # A lens whose blur is alike everywhere and for all layers goes into the coefficients.
+        self._is_plain = not isinstance(self._lens, TracedLens) and max(map(abs, self._spots_px)) < SHARP_PX
+        self._nodes: dict[float, Float32] = {}
+        self._layers = tuple(
+            Drawable.of(layer, self._coefficients(layer), scene.margin_px, self._oversampling) for layer in scene.layers
         )
 
-    def _blurred(self, rgb: Float32) -> Float32:
-        """Scene samples to spline coefficients in camera RGB, through lens and pixel."""
-        matrix = np.zeros((rgb.shape[0],) * 2, np.float32)
+    def _still(
+        self, hand: Hand | None, affines: Float64 | None, positions_m: Float64 | None, n_frames: int
+    ) -> StillViews:
+        if affines is None:
+            times = np.arange(n_frames) * self.camera.interval_s
+            focal, readout = self.camera.focal_px(self.shape), self.camera.readout_s
+            rng = np.random.default_rng([self.seed, 1])
+            affines = (hand or Hand()).affines(times, self.shape, focal, readout, rng)
+        affines = np.asarray(affines, np.float64)
+        if affines.shape != (n_frames, 2, 3):
+            raise ShapeError(f"affines are [{n_frames}, 2, 3], not {list(affines.shape)}", where="affines")
+        positions = np.zeros((n_frames, 3)) if positions_m is None else np.asarray(positions_m, np.float64)
+        if positions.shape != (n_frames, 3):
+            raise ShapeError(f"positions are [{n_frames}, 3], not {list(positions.shape)}", where="positions_m")
+        return StillViews(affines, positions - positions[0], self.camera.interval_s, self.shape[0])
+
+    def _check_margin(self, scene: Scene) -> None:
+        has, needs = scene.margin_px, margin_px(self.views, self.shape)
+        if needs > has:
+            raise UsageError(
+                f"the hand leaves the scene: {needs} px are seen beyond frame 0, {has} px are there", where="shake",
+                hint=f"a scene with margin_px={needs}, a shorter burst, or a steadier hand",
+            )  # fmt: skip
+
+    def _is_spectral(self, scene: Scene) -> bool:
+        return self.camera.response is not None and all(layer.materials is not None for layer in scene.layers)
+
+    def _coefficients(self, layer: Layer) -> Float32:
+        """A layer's samples [3 or 4, H, W] to spline coefficients in camera RGB, and of the cover for each of the
+        colours, through lens and pixel where those are plain."""
+        rgb = layer.light
+        n = 3 if rgb.shape[0] == 3 else 6
+        matrix = np.zeros((n, rgb.shape[0]), np.float32)
         matrix[:3, :3] = self.camera.scene_to_camera()
+        if self.camera.response is not None and layer.materials is not None:
+            rgb, matrix = layer.materials.shown(self.camera.of_spectra(layer.materials)), np.eye(3, dtype=np.float32)
         matrix[3:, 3:] = 1
-        out = np.empty_like(rgb)
-        taps = self._lens.blur_taps(self._oversampling)
+        out = np.empty((n, *rgb.shape[1:]), np.float32)
+        lens = self._lens if self._is_plain else Lens(0.0)
+        taps = lens.blur_taps(self._oversampling, 1.0 if self._is_plain else 0.0)
         native.call("simulate_blur", np.ascontiguousarray(rgb), matrix, taps, out)
         return out
 
-    def _sample(
-        self, layer: Splines, back: Float64, planes: npt.NDArray[np.int32], zone: tuple[int, int, int, int], lens: Lens
-    ) -> Float32:
-        """Values of `layer` at the pixels of `zone` (top, left, height, width) of a frame; `back` leads from the ideal
-        position in the frame to the layer's."""
-        top, left, height, width = zone
-        out = np.empty((height, width), np.float32)
-        s = self._oversampling
-        affine = back.copy()
-        affine[0, 0] -= 1
-        affine[1, 1] -= 1
-        # A layer's fraction of a px goes with the motion: origins are whole numbers in single precision.
-        whole = int(np.floor(layer.left_px)), int(np.floor(layer.top_px))
-        affine[:, 2] -= (layer.left_px - whole[0], layer.top_px - whole[1])
-        native.call(
-            "simulate_sample",
-            layer.coefficients,
-            np.ascontiguousarray(lens.undistortion()),
-            np.asarray(lens_frame(self.shape), np.float32),
-            np.ascontiguousarray(affine, np.float32),
-            planes,
-            self.camera.sensor.cfa.quad - 1,
-            top,
-            left,
-            s,
-            -whole[0] * s - 0.5,
-            -whole[1] * s - 0.5,
-            out,
-        )
-        return out
-
-    def light(self, frame: int, plane: int | None = None, *, ideal: bool = False) -> Float32:
+    def light(self, frame: int, plane: int | None = None, *, ideal: bool = False, still: bool = False) -> Float32:
         """Noise-free signal of a frame without shading, float32 [H, W], 1 = saturation, not clipped.
 
-        `plane` None: each pixel's own colour; 0, 1, 2: that colour everywhere. `ideal`: through a lens that does not
-        distort, as the picture is to be after correction.
+        Parameters
+        ----------
+        plane
+            None: each pixel's own colour; 0, 1, 2: that colour everywhere.
+        ideal
+            Through a lens that does not distort, as the picture is to be after correction.
+        still
+            What the middle of the exposure shows, without the blur of motion.
         """
         planes = np.full((2, 2), 0 if plane is None else plane, np.int32)
         if plane is None:
             planes = np.asarray(self.camera.sensor.cfa.colours, np.int32)
-        ways = [self._way(layer, frame, frame) for layer in self._layers]
-        if isinstance(self._lens, TracedLens):
-            glass = Glass(self._lens, [layer.splines for layer in self._layers], self._oversampling, self._nodes)
-            backs = [invert(way) for way in ways]
-            return glass.light(backs, planes, self.camera.sensor.cfa.quad, is_distorted=not ideal)
-        lens = Lens(self._lens.psf_sigma_px) if ideal else self._lens
-        out = self._sample(self._layers[0].splines, invert(ways[0]), planes, (0, 0, *self.shape), lens)
-        for layer, way in zip(self._layers[1:], ways[1:], strict=True):
-            self._place(out, layer, way, planes, lens)
+        screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling, not ideal)
+        reach = 0.0 if still else self._reach_px(frame)
+        if self._is_plain:
+            return np.maximum(self._plain_light(screen, frame, planes, exposure_parts(reach)), 0)
+        # Patterns longer than this cost more than drawing again.
+        pieces = math.ceil(reach / LONGEST_PATTERN_PX) if reach > 0 else 1
+        out = np.zeros(self.shape, np.float32)
+        for k in range(pieces):
+            at, weights = exposure_parts(reach / pieces)
+            out += self._glass(screen, frame, (at + k) / pieces, weights).light(planes) / np.float32(pieces)
+        # Splines swing below black beside points far above white.
+        return np.maximum(out, 0)
+
+    def _plain_light(
+        self, screen: Screen, frame: int, planes: npt.NDArray[np.int32], parts: tuple[Float64, Float64]
+    ) -> Float32:
+        """Drawn at moments of the exposure, and added up: what is in front hides what is behind at each of them."""
+        total: Float32 | None = None
+        for part, weight in zip(*parts, strict=True):
+            out = np.empty(self.shape, np.float32)
+            for drawable in self._layers:
+                screen.draw(out, drawable, self._back(drawable, (frame, float(part))), planes)
+            out *= np.float32(weight)
+            total = out if total is None else total + out
+        assert total is not None
+        return total
+
+    def _glass(self, screen: Screen, frame: int, at: Float64, weights: Float64) -> Glass:
+        """Layers in stacks that are blurred alike, drawn at the middle of some moments of the exposure."""
+        middle = float(at @ weights)
+        stacks: list[Stack] = []
+        last: tuple[float, Float64] | None = None
+        for drawable, spot in zip(self._layers, self._spots_px, strict=True):
+            back = self._back(drawable, (frame, middle))
+            backs = [self._back(drawable, (frame, float(part))) for part in at] if len(at) > 1 else [back]
+            ways = ways_px(self._lens if screen.is_distorted else None, self.shape, back, backs)
+            if last is not None and abs(last[0] - spot) < SHARP_PX and np.abs(last[1] - ways).max() < ALIKE_PX:
+                top = stacks[-1]
+                stacks[-1] = Stack([*top.layers, drawable], [*top.backs, back], top.nodes)
+                continue
+            nodes = self._still_nodes(spot)
+            if len(at) > 1:
+                nodes = along(nodes, ways, weights)
+            stacks.append(Stack([drawable], [back], nodes))
+            last = spot, ways
+        return Glass(screen, stacks)
+
+    def _still_nodes(self, spot_px: float) -> Float32:
+        """Patterns of lens, focus and pixel; computed once for each spot."""
+        spot = round(spot_px, 3) if abs(spot_px) >= SHARP_PX else 0.0
+        if spot not in self._nodes:
+            self._nodes[spot] = self._lens.psf_nodes(self.shape, spot)
+        return self._nodes[spot]
+
+    def _back(self, drawable: Drawable, camera_at: tuple[int, float], scene_at: int | None = None) -> Float64:
+        focal = self.camera.focal_px(self.shape)
+        back = back_from(drawable, self.views, camera_at, focal, self.shape, scene_at, self._stand_m)
+        if not any(self._part_px):
+            return back
+        aside = np.eye(3)
+        aside[:2, 2] = self._part_px
+        return np.asarray(back @ aside)
+
+    def beside(self, right_px: float, down_px: float) -> Simulation:
+        """The same, seen by pixels that lie a part of a px further to the right and down: between those of the sensor.
+
+        What a finer truth is made of. The distortion's own change over that part is left out: below 0.01 px.
+        """
+        other = copy.copy(self)
+        other._part_px = right_px, down_px
+        return other
+
+    def _reach_px(self, frame: int) -> float:
+        """The longest way of anything during the exposure of a frame, px."""
+        if isinstance(self.views, StillViews):
+            return 0.0
+        farthest = 0.0
+        for drawable in self._layers:
+            x, y = drawable.outline_px(3)
+            spots = [
+                np.stack(to_frame(self._back(drawable, (frame, float(part))), x, y)) for part in np.linspace(0, 1, 9)
+            ]
+            steps = np.hypot(*np.moveaxis(np.diff(spots, axis=0), 1, 0)).sum(0)
+            farthest = max(farthest, float(steps.max()))
+        return farthest
+
+    def depth_m(self, frame: int = 0) -> Float32:
+        """float32 [H, W]: distance of the nearest layer that covers more than half of a pixel, infinity for the far."""
+        out = np.full(self.shape, self._layers[0].layer.depth_m, np.float32)
+        screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling)
+        for drawable in self._layers[1:]:
+            back = self._back(drawable, (frame, 0.5))
+            zone = screen.zone(drawable, back)
+            if zone is not None:
+                here = (slice(zone[0], zone[0] + zone[2]), slice(zone[1], zone[1] + zone[3]))
+                cover = screen.cover(drawable, back, np.ones((2, 2), np.int32), zone)
+                out[here] = np.where(cover > 0.5, np.float32(drawable.layer.depth_m), out[here])
         return out
 
-    def _way(self, layer: _Drawable, camera_at: int, scene_at: int) -> Float64:
-        """[2, 3]: position of a point of the layer in frame 0 -> its position to the camera of frame `camera_at` when
-        the layer is where it is in frame `scene_at`, px of a picture without distortion."""
-        height, width = self.shape
-        position = tuple(float(v) for v in self.positions_m[camera_at] - self.positions_m[0])
-        focal = self.camera.focal_px(self.shape)
-        time_s = scene_at * self.camera.interval_s
-        seen = layer.layer.seen(time_s, position, focal, (width / 2, height / 2))  # type: ignore[arg-type]
-        hand = self.affines[camera_at]
-        return np.asarray(np.concatenate([hand[:, :2] @ seen[:, :2], hand[:, :2] @ seen[:, 2:] + hand[:, 2:]], 1))
-
-    def _place(
-        self, out: Float32, layer: _Drawable, way: Float64, planes: npt.NDArray[np.int32], lens: Lens | TracedLens
-    ) -> None:
-        """Draw one layer over `out`."""
-        zone = self._zone(layer, way, lens)
-        if zone is None:
-            return
-        top, left, height, width = zone
-        back = invert(way)
-        paint = self._sample(layer.splines, back, planes, zone, lens)
-        here = (slice(top, top + height), slice(left, left + width))
-        cover = self._sample(layer.splines, back, np.full((2, 2), 3, np.int32), zone, lens)
-        out[here] = out[here] * (1 - np.clip(cover, 0, 1)) + paint
-
-    def _zone(self, layer: _Drawable, way: Float64, lens: Lens | TracedLens) -> tuple[int, int, int, int] | None:
-        """(top, left, height, width) of the sensor that a layer can touch; None: it is outside."""
-        x0, y0, x1, y1 = layer.box_px
-        px, py = (a.ravel() for a in np.meshgrid(np.linspace(x0, x1, 5), np.linspace(y0, y1, 5)))
-        fx, fy = (way[k, 0] * px + way[k, 1] * py + way[k, 2] for k in (0, 1))
-        fx, fy = lens.to_raw(fx, fy, self.shape)
-        left, top = (int(max(0, np.floor(v.min()) - BOX_MARGIN_PX)) for v in (fx, fy))
-        right = int(min(self.shape[1], np.ceil(fx.max()) + BOX_MARGIN_PX))
-        bottom = int(min(self.shape[0], np.ceil(fy.max()) + BOX_MARGIN_PX))
-        return (top, left, bottom - top, right - left) if bottom > top and right > left else None
+    def layers_told(self) -> list[dict[str, Any]]:
+        """Every layer's name, distance and own motion, as plain data (a distance of None: infinity)."""
+        return [
+            {"name": d.layer.name, "depth_m": d.layer.depth_m if math.isfinite(d.layer.depth_m) else None,
+             "velocity_px_s": list(d.layer.travel.velocity_px_s), "turn_deg_s": d.layer.travel.turn_deg_s,
+             "growth_s": d.layer.travel.growth_s}
+            for d in self._layers
+        ]  # fmt: skip
 
     def stored(self, frame: int) -> npt.NDArray[np.uint16]:
         """What the sensor stores of a frame, uint16 [H, W]; the same at every call."""
-        seed = int(np.random.SeedSequence([self.seed, 2, frame]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self.seed, 1 + self.camera.sensor.seed, frame]).generate_state(1)[0])
         light = self.light(frame)
         if self.exposure_ev[frame]:
             light *= np.float32(2 ** self.exposure_ev[frame])
@@ -248,51 +310,53 @@ class Simulation:
 
     def burst(self) -> Burst:
         """Frames that are computed whenever they are read."""
-        sources = [FrameSource(self.info(k), partial(self.stored, k)) for k in range(len(self.affines))]
+        sources = [FrameSource(self.info(k), partial(self.stored, k)) for k in range(self.n_frames)]
         return Burst(tuple(sources), self.name)
 
     def truth(self) -> Truth:
         """The light of frame 0 in all colours, the motion, and masks of what moves. 16 bytes a pixel."""
         rgb = np.stack([self.light(0, c) for c in range(3)], 2)
-        facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed}
-        neutral = self.camera.neutral()
-        return Truth(rgb, self.light(0), self.affines, neutral, self._masks(), None, facts)
+        facts: dict[str, Any] = {"scene": self.name, "iso": self.iso, "seed": self.seed, "colour": self.colour_path}
+        screen = Screen(self._lens, self.shape, self.camera.sensor.cfa.quad, self._oversampling)
+        duration_s = (self.n_frames - 1) * self.camera.interval_s
+        masks = masks_of(screen, self._layers, self._from_first, self.n_frames, duration_s)
+        rows = None if isinstance(self.views, StillViews) else np.stack([self.rows(k) for k in range(self.n_frames)])
+        return Truth(rgb, self.light(0), self.affines, self.camera.neutral(), masks, None, facts, rows)
 
-    def _masks(self) -> dict[str, npt.NDArray[np.bool_]]:
-        """Where things that move by themselves are; nothing for a scene that holds still."""
-        moving = [layer for layer in self._layers if layer.layer.travel != STILL]
-        names = ("objects", "swept", "boxes") if moving else ()
-        masks = {name: np.zeros(self.shape, bool) for name in names}
-        for layer in moving:
-            for k in range(len(self.affines)):
-                # Where frame 0 would show it at the moment of frame k.
-                zone = self._zone(layer, self._way(layer, 0, k), self._lens)
-                if zone is None:
-                    continue
-                here = (slice(zone[0], zone[0] + zone[2]), slice(zone[1], zone[1] + zone[3]))
-                touched = self._cover(layer, 0, k, zone) > 0.005
-                masks["swept"][here] |= touched
-                if k == 0:
-                    masks["objects"][here] |= touched
-                    self._mark_box(masks["boxes"], layer, here, touched)
-        return masks
+    def _from_first(self, drawable: Drawable, frame: int) -> Float64:
+        """From frame 0 to a layer where it is at the moment of another."""
+        return self._back(drawable, (0, 0.5), frame)
 
-    def _cover(self, layer: _Drawable, camera_at: int, scene_at: int, zone: tuple[int, int, int, int]) -> Float32:
-        """How much of each pixel of `zone` a layer covers."""
-        back = invert(self._way(layer, camera_at, scene_at))
-        return self._sample(layer.splines, back, np.full((2, 2), 3, np.int32), zone, self._lens)
+    @property
+    def n_frames(self) -> int:
+        return self.views.n_frames
 
-    def _mark_box(self, boxes: Any, layer: _Drawable, here: tuple[slice, slice], touched: Any) -> None:
-        """The box around what frame 0 shows, widened by the way of the whole burst."""
-        rows, columns = np.nonzero(touched.any(1))[0], np.nonzero(touched.any(0))[0]
-        if len(rows):
-            duration_s = (len(self.affines) - 1) * self.camera.interval_s
-            way = np.ceil(np.abs(layer.layer.travel.velocity_px_s) * np.float64(duration_s)).astype(int)
-            top, left = here[0].start, here[1].start
-            boxes[
-                max(0, top + rows[0] - way[1]) : top + rows[-1] + 1 + way[1],
-                max(0, left + columns[0] - way[0]) : left + columns[-1] + 1 + way[0],
-            ] = True
+    @property
+    def affines(self) -> Float64:
+        """float64 [n_frames, 2, 3]: (x, y) in frame 0 -> (x, y) in frame k, px, of what is far away. With a shake: the
+        affine motion that comes nearest to that of the rows."""
+        if isinstance(self.views, StillViews):
+            return self.views.affines
+        return np.stack([nearest_affine(self.rows(0), self.rows(k), self.shape) for k in range(self.n_frames)])
+
+    def rows(self, frame: int, part: float = 0.5) -> Float64:
+        """float64 [m, 3, 3], for rows 0, 16, 32 ... of a frame at `part` of their exposure: position in the frame, as a
+        lens without distortion shows it -> position in frame 0 as its middle row's mid-exposure sees it, px, of what is
+        far away. Between the rows in straight lines; see `views.row_at` and `views.to_frame`."""
+        return np.linalg.inv(self.views.turned(frame, part))
+
+
+def shaken(
+    shake: Shake, camera: VirtualCamera, shape: tuple[int, int], exposure_ev: Sequence[float], seed: int
+) -> ShakenViews:
+    """What a camera sees in an unsteady hand: a sample that follows from the seed."""
+    exposure = [camera.time_s * 2**ev for ev in exposure_ev]
+    begin = np.arange(len(exposure)) * camera.interval_s
+    # Exposures that are longer than the interval wait for one another.
+    for k in range(1, len(exposure)):
+        begin[k] = max(begin[k], begin[k - 1] + exposure[k - 1])
+    rng = np.random.default_rng([seed, 1])
+    return shaken_views(shake, camera.stabiliser, begin, exposure, camera.readout_s, camera.focal_px(shape), shape, rng)
 
 
 def file_name(frame: int) -> str:
@@ -316,31 +380,3 @@ def simulate(
     """
     simulation = Simulation(scene, camera, hand, n_frames, iso, seed, **options)
     return SimulatedBurst(simulation.burst(), simulation.truth())
-
-
-def write_burst(
-    directory: str | Path,
-    simulation: Simulation,
-    *,
-    compress: bool = False,
-    force: bool = False,
-    progress: Progress = silent,
-) -> tuple[Path, ...]:
-    """Write every frame as a DNG, named as phones name bursts; returns the paths in order.
-
-    The truth is `simulation.truth()`. Cost: about 0.3 s of processor a frame of 12 MP.
-    """
-    from lichtbild.output import write_dng
-
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = []
-    n_frames = len(simulation.affines)
-    for k in range(n_frames):
-        info = simulation.info(k)
-        path = directory / info.name
-        frame = Frame(simulation.stored(k), Domain.MOSAIC, info, info.noise)
-        write_dng(path, frame, compress=compress, force=force, software="lichtbild simulate")
-        paths.append(path)
-        progress(ProgressEvent("simulate", k + 1, n_frames, info.name))
-    return tuple(paths)

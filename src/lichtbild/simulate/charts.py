@@ -4,6 +4,7 @@ to find; places are px of frame 0 without distortion, a pixel's centre at + 0.5.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from lichtbild.core.errors import UsageError
 from lichtbild.core.spectra import colorchecker, illuminant, rgb_of, xyz_of
 from lichtbild.simulate.canvas import FLAT_TO, Canvas, checked_contrast, edge
 from lichtbild.simulate.paint import letters, over
-from lichtbild.simulate.scene import Scene
+from lichtbild.simulate.scene import Materials, Scene
 
 Float32 = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]
@@ -119,20 +120,26 @@ def paint_colorchecker(canvas: Canvas, light: str = "D65", level: float = 1.0) -
     Truth: `patches`, each with its name, box (left, top, right, bottom), linear Rec.709 `rgb` to the adapted eye, `xyz`
     in that light (white has Y = `level`) and `reflectance` from 380 to 780 nm; `illuminant`, its `white_xyz`.
     """
-    spectrum = illuminant(light)
+    spectrum, level = illuminant(light), _reflectance(level)
     names, reflectance = colorchecker()
     rgb = rgb_of(reflectance, spectrum)
     ground = 0.06 * level
     picture = canvas.blank(ground)
+    index = np.zeros(canvas.samples, np.uint8)
     patches = []
     for name, spectral, colour, box in zip(names, reflectance, rgb, patch_boxes(canvas), strict=True):
+        place = canvas.rows(box[1], box[3]), canvas.columns(box[0], box[2])
+        index[place] = len(patches) + 1
         # Rec.709 holds all but the cyan patch, whose red would be below 0.
         seen = np.maximum(colour, 0) * level
-        picture[:, canvas.rows(box[1], box[3]), canvas.columns(box[0], box[2])] = np.float32(seen)[:, None, None]
+        picture[(slice(None), *place)] = np.float32(seen)[:, None, None]
         patches.append({"name": name, "box_px": list(box), "rgb": seen.tolist(), "reflectance": spectral.tolist(),
                         "xyz": (xyz_of(spectral * spectrum) * level).tolist()})  # fmt: skip
     truth = {"patches": patches, "illuminant": light, "white_xyz": xyz_of(spectrum).tolist(), "ground": ground}
-    return canvas.scene(picture, "colorchecker", truth)
+    grey = np.full((1, len(spectrum)), ground / level if level else 0.0)
+    radiance = np.concatenate([grey, reflectance]) * spectrum * level
+    made = canvas.scene(picture, "colorchecker", truth)
+    return replace(made, layers=(replace(made.layers[0], materials=Materials(index, radiance, spectrum)),))
 
 
 def patch_boxes(canvas: Canvas) -> list[Box]:

@@ -82,9 +82,3 @@ class Hand:
         slope = focal_px * np.array([path[2, 1] - path[0, 1], path[2, 0] - path[0, 0]]) / shape[0]
         skew = np.array([[1, -slope[0], slope[0] * cy], [0, 1 - slope[1], slope[1] * cy], [0, 0, 1]])
         return np.asarray(np.linalg.inv(skew) @ still)
-
-
-def invert(affine: Float64) -> Float64:
-    """The [2, 3] affine that undoes this one."""
-    turn = np.linalg.inv(affine[:, :2])
-    return np.asarray(np.concatenate([turn, -turn @ affine[:, 2:]], 1))

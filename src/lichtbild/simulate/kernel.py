@@ -4,18 +4,17 @@ import halide as hl
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 
-BLUR_RADIUS = 6
-LENS_TERMS = 5
+BLUR_RADIUS = 10
+LENS_TERMS = 15
 POISSON_TERMS = 32
 SMALL_COUNT = 10.0
 MOTION_ROWS = 16
-PROJECT_TERMS = 8
 CELL_PX = 128
 
 
 @hl.generator(name="simulate_blur")
 class SimulateBlur:
-    """scene float32 [n_in, H, W], matrix float32 [n_out, n_in], symmetric taps float32 [2 * 6 + 1] -> spline
+    """scene float32 [n_in, H, W], matrix float32 [n_out, n_in], symmetric taps float32 [2 * 10 + 1] -> spline
     coefficients float32 [n_out, H, W]: colours mixed, then blurred along rows and columns, edges repeated."""
 
     scene = hl.InputBuffer(hl.Float(32), 3)
@@ -40,7 +39,7 @@ class SimulateBlur:
         rows[x, y, c] = fir(lambda k: mixed[x, y + k, c])
         g.out[x, y, c] = fir(lambda k: rows[x + k, y, c])
 
-        # Tiles keep the two intermediates in L2; the border of 6 px costs about a fifth more mixing at 64 rows.
+        # Tiles keep the two intermediates in L2; the border of 10 px costs about a third more mixing at 64 rows.
         xi, yi = hl.Var("xi"), hl.Var("yi")
         g.out.tile(x, y, xi, yi, 256, 64, hl.TailStrategy.GuardWithIf).vectorize(xi, 16).parallel(y).reorder(
             xi, yi, x, c, y
@@ -88,20 +87,47 @@ def spline_at(g, plane, x_moved, y_moved):
     return value
 
 
+def seen_at(g, px, py, term):
+    """Where a place of the frame looks, by the lens and by the motion of its row: how far it is moved, x and y, px.
+
+    `term(k)` is the lens's term of r^k. Whole positions are kept apart: float32 near 6000 would be good to 0.0005 px
+    only.
+    """
+    dx, dy = px - g.lens_frame[0], py - g.lens_frame[1]
+    r = hl.sqrt((dx * dx + dy * dy) * g.lens_frame[2])
+    stretch = term(LENS_TERMS - 1)
+    for k in range(LENS_TERMS - 2, -1, -1):
+        stretch = stretch * r + term(k)
+    lx, ly = dx * stretch, dy * stretch
+    qx, qy = px + lx, py + ly
+
+    # The moment a row is read is that of the row on the sensor.
+    at = py * hl.f32(1 / MOTION_ROWS)
+    node = hl.clamp(hl.i32(hl.floor(at)), 0, g.motion.dim(1).extent() - 2)
+    share = at - hl.f32(node)
+    h = [g.motion[k, node] * (1 - share) + g.motion[k, node + 1] * share for k in range(8)]
+    tilt = h[6] * qx + h[7] * qy
+    inverse = 1 / (1 + tilt)
+    ax = (h[0] * qx + h[1] * qy + h[2] - qx * tilt) * inverse
+    ay = (h[3] * qx + h[4] * qy + h[5] - qy * tilt) * inverse
+    return lx + ax, ly + ay
+
+
 @hl.generator(name="simulate_sample")
 class SimulateSample:
     """Quintic spline at the place each pixel of a mosaic sees.
 
-    coefficients float32 [n, h, w]; lens float32 [n_lens, 5] (terms of r^2, r^4 ... of each plane) about
-    lens_frame float32 [3] (centre x, y in px, 1 / radius^2); affine float32 [2, 3] less the identity; planes int32
-    [2, 2], the coefficient plane of each CFA site; quad_shift 0 or 1; top, left: the mosaic's pixel [0, 0] within the
-    frame; oversampling; origin_x, origin_y: where frame coordinate 0 lies among the coefficients -> float32 [H, W].
+    coefficients float32 [n, h, w]; lens float32 [n_lens, 15] (terms of r^0, r^1 ... of each plane: what is added to a
+    position, over its distance) about lens_frame float32 [3] (centre x, y in px, 1 / radius^2); motion float32 [m, 8]:
+    homography less the identity (its last entry 1) of every 16th row of the frame, in px; planes int32 [2, 2], the
+    coefficient plane of each CFA site; quad_shift 0 or 1; top, left: the mosaic's pixel [0, 0] within the frame;
+    oversampling; origin_x, origin_y: where frame coordinate 0 lies among the coefficients -> float32 [H, W].
     """
 
     coefficients = hl.InputBuffer(hl.Float(32), 3)
     lens = hl.InputBuffer(hl.Float(32), 2)
     lens_frame = hl.InputBuffer(hl.Float(32), 1)
-    affine = hl.InputBuffer(hl.Float(32), 2)
+    motion = hl.InputBuffer(hl.Float(32), 2)
     planes = hl.InputBuffer(hl.Int(32), 2)
     quad_shift = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
@@ -115,23 +141,17 @@ class SimulateSample:
         g = self
         column, row = x + g.left, y + g.top
         site_x, site_y = (column >> g.quad_shift) & 1, (row >> g.quad_shift) & 1
-        plane = hl.clamp(g.planes[site_x, site_y], 0, g.coefficients.dim(2).extent() - 1)
-        optics = hl.min(plane, g.lens.dim(1).extent() - 1)
+        # A row has two sites: what they are is the same in all lanes, and chosen instead of gathered.
+        sites = [hl.clamp(g.planes[site, site_y], 0, g.coefficients.dim(2).extent() - 1) for site in (0, 1)]
+        plane = hl.select(site_x == 0, sites[0], sites[1])
+        optics = [hl.min(site, g.lens.dim(1).extent() - 1) for site in sites]
 
-        # Displacements are kept apart from whole positions: float32 near 6000 would be good to 0.0005 px only.
+        def term(k):
+            return hl.select(site_x == 0, g.lens[k, optics[0]], g.lens[k, optics[1]])
+
         px, py = hl.f32(column) + hl.f32(0.5), hl.f32(row) + hl.f32(0.5)
-        dx, dy = px - g.lens_frame[0], py - g.lens_frame[1]
-        r2 = (dx * dx + dy * dy) * g.lens_frame[2]
-        stretch = g.lens[LENS_TERMS - 1, optics]
-        for k in range(LENS_TERMS - 2, -1, -1):
-            stretch = stretch * r2 + g.lens[k, optics]
-        stretch = stretch * r2
-        lx, ly = dx * stretch, dy * stretch
-        qx, qy = px + lx, py + ly
-        ax = g.affine[0, 0] * qx + g.affine[1, 0] * qy + g.affine[2, 0]
-        ay = g.affine[0, 1] * qx + g.affine[1, 1] * qy + g.affine[2, 1]
-
-        g.out[x, y] = spline_at(g, plane, (px, lx + ax), (py, ly + ay))
+        mx, my = seen_at(g, px, py, term)
+        g.out[x, y] = spline_at(g, plane, (px, mx), (py, my))
 
         # 36 gathers a pixel from six rows that neighbours share: all in L1 where rows are walked along.
         g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf).parallel(y, 16, hl.TailStrategy.GuardWithIf)
@@ -141,10 +161,8 @@ class SimulateSample:
 class SimulateProject:
     """The scene where the camera sees it, finer than its pixels: quintic spline at two samples a px along each axis.
 
-    coefficients float32 [n, h, w]; lens float32 [n_lens, 8] (terms of r^0, r^2 ...: what is added to a position, over
-    its distance), lens_frame float32 [3] as in `simulate_sample`; motion
-    float32 [m, 8]: homography less the identity (its last entry 1) of every 16th row, in px; first_row: of the samples,
-    from the frame's first; border: samples before the frame's first column; oversampling, origin_x, origin_y as there.
+    coefficients float32 [n, h, w]; lens, lens_frame, motion as in `simulate_sample`; first_row: of the samples, from
+    the frame's first; border: samples before the frame's first column; oversampling, origin_x, origin_y as there.
     -> float32 [n, R, 4, W4]: sample 4 i + phase of a row stands at [.., phase, i], so that every fourth is a vector.
     """
 
@@ -163,28 +181,10 @@ class SimulateProject:
         g = self
         i, phase, row, n = hl.Var("i"), hl.Var("phase"), hl.Var("row"), hl.Var("n")
         optics = hl.min(n, g.lens.dim(1).extent() - 1)
-        # Whole and half px apart from what is moved: float32 near 6000 would be good to 0.0005 px only.
         px = (hl.f32(4 * i + phase - g.border) + hl.f32(0.5)) * hl.f32(0.5)
         py = (hl.f32(row + g.first_row) + hl.f32(0.5)) * hl.f32(0.5)
-        dx, dy = px - g.lens_frame[0], py - g.lens_frame[1]
-        r2 = (dx * dx + dy * dy) * g.lens_frame[2]
-        stretch = g.lens[PROJECT_TERMS - 1, optics]
-        for k in range(PROJECT_TERMS - 2, -1, -1):
-            stretch = stretch * r2 + g.lens[k, optics]
-        lx, ly = dx * stretch, dy * stretch
-        qx, qy = px + lx, py + ly
-
-        # The moment a row is read is that of the row on the sensor.
-        at = py * hl.f32(1 / MOTION_ROWS)
-        node = hl.clamp(hl.i32(hl.floor(at)), 0, g.motion.dim(1).extent() - 2)
-        share = at - hl.f32(node)
-        h = [g.motion[k, node] * (1 - share) + g.motion[k, node + 1] * share for k in range(8)]
-        tilt = h[6] * qx + h[7] * qy
-        inverse = 1 / (1 + tilt)
-        ax = (h[0] * qx + h[1] * qy + h[2] - qx * tilt) * inverse
-        ay = (h[3] * qx + h[4] * qy + h[5] - qy * tilt) * inverse
-
-        g.out[i, phase, row, n] = spline_at(g, n, (px, lx + ax), (py, ly + ay))
+        mx, my = seen_at(g, px, py, lambda k: g.lens[k, optics])
+        g.out[i, phase, row, n] = spline_at(g, n, (px, mx), (py, my))
 
         g.out.bound(phase, 0, 4).vectorize(i, 16, hl.TailStrategy.GuardWithIf)
         g.out.reorder(i, phase, n, row).parallel(row, 8, hl.TailStrategy.GuardWithIf)

@@ -9,12 +9,16 @@ import numpy.typing as npt
 
 from lichtbild.core.corrections import Area, GainMap, Opcode, OpcodeLists, WarpRectilinear
 from lichtbild.core.errors import UsageError
+from lichtbild.optics.psf_field import through_pixels
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-BLUR_RADIUS = 6
-INVERSE_TERMS = 5
+BLUR_RADIUS = 10
+LENS_TERMS = 15
+# Patterns are given at the corners of cells of so many px.
+CELL_PX = 128
+_PATTERN_SAMPLES_PX = 8
 SHADING_ROWS, SHADING_COLUMNS = 13, 17
 
 
@@ -46,7 +50,7 @@ class Lens:
         return self.corner_gain != (1.0, 1.0, 1.0)
 
     def blur_taps(self, oversampling: float, aperture_px: float = 1.0) -> Float32:
-        """Symmetric taps [13] that turn scene samples into coefficients of a quintic spline whose surface is the scene
+        """Symmetric taps [21] that turn scene samples into coefficients of a quintic spline whose surface is the scene
         seen through this lens and a square pixel of `aperture_px`.
 
         Least squares in frequency up to the scene's Nyquist limit, weighted like the spectrum of pictures (1/f).
@@ -62,17 +66,27 @@ class Lens:
         taps = np.concatenate([half[:0:-1], half])
         return np.asarray(taps / taps.sum(), np.float32)
 
+    def psf_nodes(self, shape: tuple[int, int], spot_px: float = 0.0) -> Float32:
+        """float32 [N_y, N_x, 3, T, T]: weights at the corners of cells of 128 px, for `simulate_blur_sites`: the blur,
+        the disc of an open lens out of focus (`spot_px` wide) and the pixel; alike everywhere."""
+        reach = 3.5 * self.psf_sigma_px + 0.5 * abs(spot_px) + 2.0
+        n = 2 * round((reach + 1) * _PATTERN_SAMPLES_PX) + 1
+        pattern = spot_pattern(n, 1 / _PATTERN_SAMPLES_PX, self.psf_sigma_px, abs(spot_px))
+        weights = through_pixels(pattern, 1 / _PATTERN_SAMPLES_PX, 1.0, 4 * round(reach))
+        n_y, n_x = (-(-m // CELL_PX) + 1 for m in shape)
+        return np.ascontiguousarray(np.broadcast_to(weights, (n_y, n_x, 3, *weights.shape)))
+
     def undistortion(self) -> Float32:
-        """float32 [3, 5]: raw position p -> ideal c + (p - c) * (1 + sum_k a_k r^(2k)), r = 1 at the corner."""
+        """float32 [3, 15]: raw position p -> ideal c + (p - c) * (1 + sum_k a_k r^k), k from 0, r = 1 at the corner."""
         ideal = np.linspace(0, 1.25, 400)
-        out = np.empty((3, INVERSE_TERMS))
+        out = np.zeros((3, LENS_TERMS))
         for plane, (k1, k2, k3) in enumerate(self.radial):
             raw = ideal * (1 + ideal**2 * (k1 + ideal**2 * (k2 + ideal**2 * k3)))
             if np.any(np.diff(raw) <= 0):
                 raise UsageError("this distortion folds the picture over", where="Lens.radial")
             inside = raw <= 1.02
-            powers = raw[inside, None] ** np.arange(3, 3 + 2 * INVERSE_TERMS, 2)
-            out[plane] = np.linalg.lstsq(powers, (ideal - raw)[inside], rcond=None)[0]
+            powers = raw[inside, None] ** np.arange(3, 12, 2)
+            out[plane, 2:11:2] = np.linalg.lstsq(powers, (ideal - raw)[inside], rcond=None)[0]
         return out.astype(np.float32)
 
     def to_raw(self, x: Float64, y: Float64, shape: tuple[int, int], plane: int = 1) -> tuple[Float64, Float64]:
@@ -100,6 +114,22 @@ class Lens:
             radial = tuple((1.0, *(float(k) for k in plane)) for plane in self.radial)
             after.append(WarpRectilinear(radial, ((0.0, 0.0),) * 3, 0.5, 0.5))
         return OpcodeLists((), tuple(on_linear), tuple(after))
+
+
+def spot_pattern(n: int, pitch_px: float, sigma_px: float, diameter_px: float) -> Float64:
+    """float64 [n, n], sum 1: an even disc blurred by a Gaussian, by the product of their transforms."""
+    f = np.fft.fftfreq(n, pitch_px)
+    radius = np.hypot(f[:, None], f)
+    # An even disc sampled by the share of each sample that it covers, its edge taken as straight.
+    at = (np.arange(n) - n // 2) * pitch_px
+    inside = 0.5 * diameter_px - np.hypot(at[:, None], at)
+    disc = np.clip(inside / pitch_px + 0.5, 0, 1)
+    if diameter_px < 2 * pitch_px:
+        disc = np.zeros((n, n))
+        disc[n // 2, n // 2] = 1
+    spread = np.fft.fft2(np.fft.ifftshift(disc)) * np.exp(-2 * (np.pi * sigma_px * radius) ** 2)
+    pattern = np.maximum(np.fft.fftshift(np.fft.ifft2(spread).real), 0)
+    return np.asarray(pattern / pattern.sum())
 
 
 def gain_maps(gain: Float32, shape: tuple[int, int], quad: int) -> list[Opcode]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core import Camera, Cfa, ColourCalibration, Exposure, FrameInfo, Tags
+from lichtbild.core import Camera, Cfa, ColourCalibration, Exposure, FrameInfo, NoiseModel, Tags, UsageError
 from lichtbild.core.colour_space import (
     A_XY,
     D50_XY,
@@ -20,11 +20,16 @@ from lichtbild.core.colour_space import (
     xy_to_kelvin_tint,
     xy_to_xyz,
 )
+from lichtbild.core.corrections import Opcode, WarpRectilinear, WarpRectilinear2
 from lichtbild.optics.field import through_focus_mm
 from lichtbild.optics.lens_file import read_lens
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.sensor.model import Sensor
+from lichtbild.sensor.response import Response
+from lichtbild.simulate.gyro_log import Gyro
 from lichtbild.simulate.lens import Lens
+from lichtbild.simulate.scene import Materials
+from lichtbild.simulate.stabiliser import Stabiliser
 from lichtbild.simulate.traced_lens import TracedLens, traced_lens
 
 Float64 = npt.NDArray[np.float64]
@@ -61,6 +66,14 @@ class VirtualCamera:
         From frame to frame, and from the first row to the last.
     white_at
         Signal of green, in units of saturation, for a white surface of the scene (1): the exposure.
+    response
+        Of the sensor to spectra, where it is known: scenes of known materials are then seen through it.
+    is_monochrome
+        No filters: all pixels see alike, files hold one plane.
+    focus_m
+        Distance that is sharp, m (infinity: the far); what is nearer or farther is blurred. None: all is sharp.
+    stabiliser, gyro
+        What moves the lens against a hand, if anything does; what logs its turns.
     """
 
     sensor: Sensor = field(default_factory=Sensor)
@@ -77,6 +90,11 @@ class VirtualCamera:
     interval_s: float = 1 / 15
     readout_s: float = 0.012
     white_at: float = 0.8
+    response: Response | None = None
+    is_monochrome: bool = False
+    focus_m: float | None = None
+    stabiliser: Stabiliser | None = None
+    gyro: Gyro = field(default_factory=Gyro)
 
     def xyz_to_camera(self) -> Float64:
         """ColorMatrix for the scene's light, interpolated in reciprocal temperature as DNG 1.7 chapter 6 says."""
@@ -90,6 +108,8 @@ class VirtualCamera:
 
     def neutral(self) -> tuple[float, float, float]:
         """AsShotNeutral: camera RGB of a white surface, green = 1."""
+        if self.is_monochrome:
+            return 1.0, 1.0, 1.0
         white = self.xyz_to_camera() @ xy_to_xyz(self.light_xy)
         r, g, b = (float(v) for v in white / white[1])
         return r, g, b
@@ -100,9 +120,26 @@ class VirtualCamera:
         matrix = self.xyz_to_camera() @ bradford(SRGB_TO_XYZ.sum(1), white) @ SRGB_TO_XYZ
         return np.asarray(matrix * (self.white_at / (matrix @ np.ones(3))[1]))
 
+    def of_spectra(self, materials: Materials) -> Float64:
+        """float64 [n, 3]: materials in camera RGB in units of saturation, white at `white_at`."""
+        if self.response is None:
+            raise UsageError("this camera does not know its response to spectra", where="response")
+        white = self.response.camera_rgb(materials.white)[1]
+        return np.asarray(self.response.camera_rgb(materials.radiance) * (self.white_at / white))
+
     def focal_px(self, shape: tuple[int, int]) -> float:
         """Focal length in px, from the 35 mm equivalent by the diagonal."""
         return float(self.focal_length_35mm / np.hypot(36, 24) * np.hypot(*shape))
+
+    def spot_px(self, shape: tuple[int, int], depth_m: float) -> float:
+        """Diameter of the spot that a point at a distance makes of the open lens, px; negative behind the focus.
+
+        Thin lens: aperture times focal length times the difference of the reciprocal distances.
+        """
+        if self.focus_m is None:
+            return 0.0
+        nearer = 1 / depth_m - 1 / self.focus_m
+        return float(self.focal_length_mm / self.f_number * 1e-3 * self.focal_px(shape) * nearer)
 
     def exposure(self, frame: int, iso: float, start_s: float) -> Exposure:
         return Exposure(
@@ -117,23 +154,38 @@ class VirtualCamera:
     def info(self, shape: tuple[int, int], iso: float, frame: int, start_s: float, name: str) -> FrameInfo:
         """All that the file of one frame tells."""
         exposure = self.exposure(frame, iso, start_s)
-        camera = Camera(self.make, self.model, self.model, self.lens_name, self.colour, False, self.readout_s)
+        colour = None if self.is_monochrome else self.colour
+        camera = Camera(self.make, self.model, self.model, self.lens_name, colour, False, self.readout_s)
         sensor = self.sensor
+        noise = sensor.noise(iso, self.time_s)
+        opcodes = self.lens.opcodes(shape, sensor.site_colours, sensor.cfa.quad)
+        if self.is_monochrome:
+            noise = NoiseModel(noise.alpha[:1], noise.beta[:1], noise.source)
+            opcodes = replace(opcodes, after_demosaic=tuple(_of_green(op) for op in opcodes.after_demosaic))
         return FrameInfo(
             name=name,
             shape=shape,
-            kind="mosaic",
+            kind="monochrome" if self.is_monochrome else "mosaic",
             camera=camera,
             exposure=exposure,
-            cfa=sensor.cfa,
+            cfa=None if self.is_monochrome else sensor.cfa,
             levels=sensor.levels(),
-            noise=sensor.noise(iso, self.time_s),
-            opcodes=self.lens.opcodes(shape, sensor.site_colours, sensor.cfa.quad),
+            noise=noise,
+            opcodes=opcodes,
             default_crop=(0, 0, *shape),
-            as_shot_neutral=self.neutral(),
+            as_shot_neutral=None if self.is_monochrome else self.neutral(),
             tags=_tags(exposure, self.lens_name),
             bits=sensor.bits,
         )
+
+
+def _of_green(op: Opcode) -> Opcode:
+    """A warp of three colours for a picture of one plane: that of green."""
+    if isinstance(op, WarpRectilinear):
+        return replace(op, radial=op.radial[1:2], tangential=op.tangential[1:2])
+    if isinstance(op, WarpRectilinear2):
+        return replace(op, radial=op.radial[1:2], tangential=op.tangential[1:2], valid_range=op.valid_range[1:2])
+    return op
 
 
 def _tags(exposure: Exposure, lens_name: str) -> Tags:

@@ -40,7 +40,7 @@ def simulate_sample(
     coefficients: Float32,
     lens: Float32,
     lens_frame: Float32,
-    affine: Float32,
+    motion: Float32,
     planes: npt.NDArray[np.int32],
     quad_shift: int,
     top: int,
@@ -55,14 +55,8 @@ def simulate_sample(
     row, column = (a.astype(np.intp) for a in np.mgrid[top : top + shape[0], left : left + shape[1]])
     plane = np.clip(planes[(row >> quad_shift) & 1, (column >> quad_shift) & 1], 0, n_planes - 1)
     terms = lens.astype(np.float64)[np.minimum(plane, lens.shape[0] - 1)]
-    px, py = column + 0.5, row + 0.5
-    dx, dy = px - float(lens_frame[0]), py - float(lens_frame[1])
-    r2 = (dx * dx + dy * dy) * float(lens_frame[2])
-    stretch = sum(terms[..., k] * r2 ** (k + 1) for k in range(lens.shape[1]))
-    qx, qy = px + dx * stretch, py + dy * stretch
-    a = affine.astype(np.float64)
-    sx = (qx + a[0, 0] * qx + a[0, 1] * qy + a[0, 2]) * oversampling + origin_x
-    sy = (qy + a[1, 0] * qx + a[1, 1] * qy + a[1, 2]) * oversampling + origin_y
+    u, v = _seen_at(column + 0.5, row + 0.5, np.moveaxis(terms, -1, 0), lens_frame, motion)
+    sx, sy = u * oversampling + origin_x, v * oversampling + origin_y
     i, j = np.floor(sx).astype(np.intp), np.floor(sy).astype(np.intp)
     wx, wy = spline_weights(sx - i), spline_weights(sy - j)
     i, j = np.clip(i, 2, width - 4), np.clip(j, 2, height - 4)
@@ -71,6 +65,20 @@ def simulate_sample(
         for m in range(6):
             total += wy[n] * wx[m] * coefficients[plane, j + n - 2, i + m - 2]
     return total.astype(np.float32)
+
+
+def _seen_at(px: Any, py: Any, terms: Any, lens_frame: Float32, motion: Float32) -> tuple[Any, Any]:
+    """Where places of the frame look, by the lens (terms of r^0, r^1 ...) and by the motion of their rows, px."""
+    dx, dy = px - float(lens_frame[0]), py - float(lens_frame[1])
+    r = np.sqrt((dx * dx + dy * dy) * float(lens_frame[2]))
+    stretch = sum(a * r**k for k, a in enumerate(terms))
+    qx, qy = px + dx * stretch, py + dy * stretch
+    at = py / MOTION_ROWS
+    node = np.clip(np.floor(at).astype(int), 0, motion.shape[0] - 2)
+    share = (at - node)[..., None]
+    h = np.moveaxis(motion[node].astype(float) * (1 - share) + motion[node + 1] * share, -1, 0)
+    scale = 1 + h[6] * qx + h[7] * qy
+    return ((1 + h[0]) * qx + h[1] * qy + h[2]) / scale, (h[3] * qx + (1 + h[4]) * qy + h[5]) / scale
 
 
 def simulate_project(
@@ -90,19 +98,10 @@ def simulate_project(
     out = np.empty((coefficients.shape[0], rows, columns * 4), np.float64)
     px = ((np.arange(columns * 4) - border + 0.5) / 2)[None, :]
     py = ((np.arange(rows) + first_row + 0.5) / 2)[:, None]
-    at = py[:, 0] / MOTION_ROWS
-    node = np.clip(np.floor(at).astype(int), 0, motion.shape[0] - 2)
-    share = (at - node)[:, None]
-    h = motion[node].astype(float) * (1 - share) + motion[node + 1] * share
-    h = h.T[:, :, None]
     for plane in range(coefficients.shape[0]):
-        dx, dy = px - lens_frame[0], py - lens_frame[1]
-        r2 = (dx * dx + dy * dy) * lens_frame[2]
-        stretch = sum(float(a) * r2**k for k, a in enumerate(lens[min(plane, len(lens) - 1)]))
-        qx, qy = px + dx * stretch, py + dy * stretch
-        scale = 1 + h[6] * qx + h[7] * qy
-        x = ((1 + h[0]) * qx + h[1] * qy + h[2]) / scale * oversampling + origin_x
-        y = (h[3] * qx + (1 + h[4]) * qy + h[5]) / scale * oversampling + origin_y
+        terms = lens[min(plane, len(lens) - 1)].astype(float)
+        u, v = _seen_at(px, py, terms, lens_frame, motion)
+        x, y = u * oversampling + origin_x, v * oversampling + origin_y
         out[plane] = _spline(coefficients[plane], x, y)
     return out.reshape(coefficients.shape[0], rows, columns, 4).swapaxes(2, 3).astype(np.float32)
 

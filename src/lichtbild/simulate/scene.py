@@ -44,6 +44,38 @@ STILL = Travel()
 
 
 @dataclass(frozen=True, eq=False)
+class Materials:
+    """What a layer is made of, for cameras that know their response to spectra.
+
+    Parameters
+    ----------
+    index
+        uint8 [h, w]: which material each sample shows.
+    radiance
+        float64 [n, 81]: reflectance times light of each, on the wavelengths of `core.spectra`.
+    white
+        float64 [81]: the light itself, what a perfect white sends back.
+    """
+
+    index: npt.NDArray[np.uint8]
+    radiance: Float64
+    white: Float64
+
+    def __post_init__(self) -> None:
+        if self.radiance.ndim != 2 or self.radiance.shape[1:] != self.white.shape or len(self.radiance) > 256:
+            raise ShapeError("materials are up to 256 spectra and that of white", where="radiance, white")
+        if not (np.all(self.radiance >= 0) and np.all(self.white >= 0) and self.white.any()):
+            raise UsageError("a spectrum below zero", where="radiance", hint="reflectances and lights of 0 or more")
+        if self.index.dtype != np.uint8 or self.index.ndim != 2 or self.index.max() >= len(self.radiance):
+            raise ShapeError("an index is uint8 [h, w] of materials that exist", where="index")
+
+    def shown(self, colours: Float64) -> Float32:
+        """float32 [3, h, w] from the colours [n, 3] of the materials."""
+        table = np.asarray(colours, np.float32)
+        return np.stack([table[:, c][self.index] for c in range(3)])
+
+
+@dataclass(frozen=True, eq=False)
 class Layer:
     """A flat sheet of a scene at one distance: all that is far, or one thing in front of it.
 
@@ -61,6 +93,8 @@ class Layer:
         Its own, beside that of the camera.
     name
         For masks and tables.
+    materials
+        The same light as spectra, where they are known.
     """
 
     light: Float32
@@ -68,6 +102,7 @@ class Layer:
     depth_m: float = math.inf
     travel: Travel = STILL
     name: str = ""
+    materials: Materials | None = None
 
     def __post_init__(self) -> None:
         light = self.light

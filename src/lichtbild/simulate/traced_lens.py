@@ -13,13 +13,11 @@ from lichtbild.core.errors import UsageError
 from lichtbild.optics.field import FieldTable, field_table
 from lichtbild.optics.prescription import Prescription
 from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, PsfField, psf_field, through_pixels
-from lichtbild.simulate.lens import SHADING_COLUMNS, SHADING_ROWS, Lens, gain_maps, lens_frame
+from lichtbild.simulate.lens import CELL_PX, LENS_TERMS, SHADING_COLUMNS, SHADING_ROWS, Lens, gain_maps, lens_frame
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-CELL_PX = 128
-PROJECT_TERMS = 8
 _PATTERN_SAMPLES_PX = 8
 
 
@@ -63,13 +61,12 @@ class TracedLens:
         return self.table.height_mm[plane] / corner, ideal / corner
 
     def undistortion(self) -> Float32:
-        """float32 [3, 8]: raw position p -> ideal c + (p - c) * (1 + sum_k a_k r^(2k)), k from 0, r = 1 at the
-        corner."""
-        out = np.zeros((3, PROJECT_TERMS))
+        """float32 [3, 15]: raw position p -> ideal c + (p - c) * (1 + sum_k a_k r^k), k from 0, r = 1 at the corner."""
+        out = np.zeros((3, LENS_TERMS))
         for plane in range(3):
             raw, ideal = self._radii(plane)
-            powers = raw[:, None] ** np.arange(1, 2 * PROJECT_TERMS, 2)
-            out[plane] = np.linalg.lstsq(powers, ideal - raw, rcond=1e-12)[0]
+            powers = raw[:, None] ** np.arange(1, LENS_TERMS + 1, 2)
+            out[plane, ::2] = np.linalg.lstsq(powers, ideal - raw, rcond=1e-12)[0]
         return out.astype(np.float32)
 
     def to_raw(self, x: Float64, y: Float64, shape: tuple[int, int], plane: int = 1) -> tuple[Float64, Float64]:
@@ -100,11 +97,8 @@ class TracedLens:
         warp: Opcode = WarpRectilinear2(tuple(radial), ((0.0, 0.0),) * 3, ((0.0, 1.0),) * 3, 0.5, 0.5, False)
         return OpcodeLists((), tuple(gain_maps(self.shading_gain(shape, site_colours), shape, quad)), (warp,))
 
-    def psf_nodes(self, path_px: Float64 | None = None) -> Float32:
-        """float32 [N_y, N_x, 3, T, T]: weights at the corners of cells of 128 px, for `simulate_blur_sites`.
-
-        `path_px` [J, 2]: the hand's way during the exposure, see `through_pixels`.
-        """
+    def psf_nodes(self, shape: tuple[int, int], spot_px: float = 0.0) -> Float32:
+        """float32 [N_y, N_x, 3, T, T]: weights at the corners of cells of 128 px, for `simulate_blur_sites`."""
         n_y, n_x = (-(-n // CELL_PX) + 1 for n in self.shape)
         y, x = np.meshgrid(np.arange(n_y) * CELL_PX - self.shape[0] / 2, np.arange(n_x) * CELL_PX - self.shape[1] / 2,
                            indexing="ij")  # fmt: skip
@@ -115,7 +109,7 @@ class TracedLens:
         places = np.stack([x.ravel(), y.ravel()]) * self.pixel_mm
         for p in range(places.shape[1]):
             patterns = self.field.at(places[0, p : p + 1], places[1, p : p + 1])[0]
-            out[p] = through_pixels(patterns, self.field.pitch_mm, self.pixel_mm, self.taps, path_px)
+            out[p] = through_pixels(patterns, self.field.pitch_mm, self.pixel_mm, self.taps)
         return out.reshape(n_y, n_x, 3, self.taps, self.taps)
 
 

@@ -38,6 +38,10 @@ class Truth:
         not asked for.
     facts
         Anything else that is known, by name (seed, iso, ...), for tables.
+    rows
+        float64 [n_frames, m, 3, 3]: for rows 0, 16, 32 ... of each frame in the middle of their exposure, position in
+        the frame (without distortion) -> position in frame 0 as its middle row sees it, px, of what is far away;
+        between the rows in straight lines. None: `affines` are exact.
     """
 
     rgb: Float32
@@ -47,6 +51,7 @@ class Truth:
     masks: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     rgb_2x: Float32 | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    rows: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lichtbild.core import colour_space as cs
 from lichtbild.core import memory, native
 from lichtbild.core.colour_space import DISPLAY_SPACES
 from lichtbild.core.domain import Domain
@@ -91,7 +92,8 @@ def analyse_proxy(
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
     tone_facts = tone.analyse(work, params.tone, n_effective=n_effective, look=params.look.tone)
-    look_facts = look.analyse(work.pixels, tone_facts.exposure_ev, params.look)
+    rendered = proxy.info.camera.is_rendered
+    look_facts = look.analyse(work.pixels, tone_facts.exposure_ev, params.look, is_rendered=rendered)
     return DevelopFacts(shape, cell_px, white, colour_facts, highlight_facts, tone_facts, look_facts)
 
 
@@ -136,13 +138,8 @@ def style(facts: DevelopFacts, short_px: float) -> Floats:
     chosen, moves = facts.look.look, facts.look.moves
     corner, steep = chosen.vignette.corner_ev, chosen.vignette.steep
     grain = look.grain.sigma_stops(chosen.grain, short_px) * np.log(2.0) / look.grain.TILE_SCALE
-    numbers = [moves.gate**2, moves.density, soft_from(facts), *facts.look.halo_colour, *fall_off(facts)]
+    numbers = [moves.gate**2, moves.density, moves.soft_from, *facts.look.halo_colour, *fall_off(facts)]
     return np.asarray([*numbers, corner * (1 - steep), corner * steep, grain], np.float32)
-
-
-def soft_from(facts: DevelopFacts) -> float:
-    """Where easing into the gamut begins: colours that a display showed already are held near its very border."""
-    return max(facts.look.moves.soft_from, 0.95) if facts.tone.identity else facts.look.moves.soft_from
 
 
 def render_reference(
@@ -167,12 +164,14 @@ def render_reference(
     noise = sample_gain_grid(sharpen.noise_nodes(frame, sharpen_facts), rows, columns)
     noise = noise / sharpen.counts(frame)[..., None]
     work = sharpen.apply(work, sharpen_facts, noise, sharpen_params)
-    moves = replace(facts.look.moves, soft_from=soft_from(facts))
     seen = facts.tone
     if headroom_ev:
         seen = replace(seen, lut=seen.lut_hdr(headroom_ev))
-    shown = tone.apply(work, seen, moves, _place(facts, window, frame.shape), space, bits)
-    return shown.replaced(pixels=shown.pixels * np.float32(2.0**headroom_ev)) if headroom_ev else shown
+    shown = tone.apply(work, seen, facts.look.moves, _place(facts, window, frame.shape), space, bits)
+    pixels = shown.pixels * np.float32(2.0**headroom_ev) if headroom_ev else shown.pixels
+    if facts.look.look.cube is not None:
+        _through_cube(pixels, facts, space, origin(window, frame.shape))
+    return shown.replaced(pixels=pixels)
 
 
 def _place(facts: DevelopFacts, window: tuple[int, int, int, int], shape: tuple[int, int]) -> tone.Place:
@@ -235,6 +234,17 @@ def render(
     h, w = frame.shape
     part = Part(0, (0, 0, h, w), (0, h), window)
     return render_part(frame, part, facts, params, space=space, bits=bits, headroom_ev=headroom_ev)
+
+
+def _through_cube(shown: npt.NDArray[Any], facts: DevelopFacts, space: str, origin: tuple[int, int]) -> None:
+    """The look's colour table, in place, some rows at a time."""
+    chosen, bits = facts.look.look, 8 * shown.dtype.itemsize
+    assert chosen.cube is not None
+    for start in range(0, len(shown), 64):
+        rows = shown[start : start + 64]
+        light = rows if bits == 32 else cs.srgb_decode(rows.astype(np.float32) / np.float32(2**bits - 1))
+        light = look.cube.applied(chosen.cube, light, chosen.lut.strength, space)
+        rows[:] = light if bits == 32 else tone.reference.encode(light, bits, origin[0] + start, origin[1])
 
 
 @dataclass(frozen=True)
@@ -325,7 +335,7 @@ def render_part(
         np.asarray(1 / np.asarray(facts.white.neutral), np.float32),
         tone.matrices(facts.colour.matrix, space),
         tone.curve.steps(facts.tone.lut_hdr(headroom_ev) if headroom_ev else facts.tone.lut),
-        tone.reference.gamut_cells(space),
+        tone.reference.gamut_cells(space, facts.tone.gamut_share),
         look.moves.pairs(moves.by_hue),
         look.moves.pairs(moves.by_lightness),
         style(facts, short_px),
@@ -355,6 +365,8 @@ def render_part(
     )
     if headroom_ev:
         out *= np.float32(2.0**headroom_ev)
+    if chosen.cube is not None:
+        _through_cube(out, facts, space, (first + at_row, at_column))
     n = frame.n_effective
     if isinstance(n, np.ndarray):
         n = n[first - above : last - above, left : left + width]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.params import Params, param
-from lichtbild.stages.look import grain, moves, panchromatic, reference
+from lichtbild.stages.look import cube, grain, moves, panchromatic, reference
 from lichtbild.stages.look.model import Look, from_document, mixed, to_document
 
 VERSION = 1
@@ -62,8 +62,8 @@ def mono_matrix(matrix: npt.NDArray[np.float64], look: Look) -> npt.NDArray[np.f
     return np.asarray(matrix + amount * (grey - matrix))
 
 
-def analyse(work_rgb: Floats, exposure_ev: float, look: Look) -> LookFacts:
-    """Facts from a small WORK_RGB picture [h, w, 3], before exposure."""
+def analyse(work_rgb: Floats, exposure_ev: float, look: Look, *, is_rendered: bool = False) -> LookFacts:
+    """Facts from a small WORK_RGB picture [h, w, 3], before exposure; `is_rendered` as in `moves.of_look`."""
     h, w = work_rgb.shape[:2]
     halo = np.zeros((h, w, 1), np.float32)
     halation = look.halation
@@ -75,7 +75,7 @@ def analyse(work_rgb: Floats, exposure_ev: float, look: Look) -> LookFacts:
         over = np.where(over > most, np.sqrt(over * most), over)
         halo[..., 0] = halation.strength * _spread(over, halation.radius * max(h, w))
     red = halation.warmth
-    return LookFacts(look, moves.of_look(look), halo, (1.0, 1 - 0.72 * red, 1 - 0.94 * red))
+    return LookFacts(look, moves.of_look(look, is_rendered=is_rendered), halo, (1.0, 1 - 0.72 * red, 1 - 0.94 * red))
 
 
 def _spread(plane: Floats, reach: float) -> Floats:
@@ -91,6 +91,6 @@ def _spread(plane: Floats, reach: float) -> Floats:
 
 
 __all__ = [
-    "DEFAULT", "Look", "LookFacts", "LookParams", "analyse", "from_document", "grain", "mixed", "mono_matrix", "moves",
-    "panchromatic", "reference", "to_document",
+    "DEFAULT", "Look", "LookFacts", "LookParams", "analyse", "cube", "from_document", "grain", "mixed", "mono_matrix",
+    "moves", "panchromatic", "reference", "to_document",
 ]  # fmt: skip

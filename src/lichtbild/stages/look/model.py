@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from lichtbild.core.errors import RecipeError
 from lichtbild.core.params import Params, describe, param
+from lichtbild.stages.look.cube import Cube
 
 FILMS = ("panchromatic", "orthochromatic")
 FILTERS = ("none", "yellow", "orange", "red", "green", "blue")
@@ -17,7 +18,7 @@ FILTERS = ("none", "yellow", "orange", "red", "green", "blue")
 class ToneLook(Params):
     """The curve, and how far a scene's range is held by local tone."""
 
-    slope: float = param(1.62, "stops for a stop at mid grey, before the shoulder", low=0.6, high=3.0)
+    slope: float = param(1.66, "stops for a stop at mid grey, before the shoulder", low=0.6, high=3.0)
     toe_ev: float = param(2.6, "stops below mid grey over which the slope eases to 1", unit="EV", low=0.3, high=10.0)
     shoulder_ev: float = param(4.0, "the same above mid grey", unit="EV", low=0.3, high=10.0)
     knee: float = param(0.0, "display light up to which tones are in proportion to light", low=0.0, high=0.9)
@@ -27,7 +28,7 @@ class ToneLook(Params):
         0.0, "stops that white lies above the brightest part: a gentler roll-off", unit="EV", low=-1.5, high=3.0
     )
     range: float = param(1.0, "how far large ranges are held by local tone", low=0.0, high=2.0)
-    local_contrast: float = param(0.0, "gain of structures finer than local_scale", low=-0.5, high=1.0)
+    local_contrast: float = param(0.12, "gain of structures finer than local_scale", low=-0.5, high=1.0)
     local_scale: float = param(0.012, "as share of the picture's longer side", low=0.008, high=0.1)
 
 
@@ -35,10 +36,10 @@ class ToneLook(Params):
 class ColourLook(Params):
     """Colourfulness, in Oklab."""
 
-    saturation: float = param(1.06, "chroma factor", low=0.0, high=2.0)
+    saturation: float = param(1.07, "chroma factor", low=0.0, high=2.0)
     shadows: float = param(1.0, "chroma factor in the shadows, on top", low=0.0, high=2.0)
     highlights: float = param(1.0, "chroma factor in the highlights, on top", low=0.0, high=2.0)
-    density: float = param(0.0, "how much darker colours become with their chroma, as dyes do", low=-1.0, high=2.0)
+    density: float = param(0.1, "how much darker colours become with their chroma, as dyes do", low=-1.0, high=2.0)
     gate: float = param(
         0.03, "chroma at which moves of hues have half their effect; greys have none", low=0.005, high=0.2
     )
@@ -121,10 +122,15 @@ class LutLook(Params):
 
 @dataclass(frozen=True)
 class Look:
-    """One look. `intent` says in a line what it is for."""
+    """One look; what is not told is as in the natural look.
+
+    `intent` says in a line what it is for; `skin` is the CIEDE2000 by which it may move skin from the natural look, on
+    average.
+    """
 
     name: str = "natural"
     intent: str = ""
+    skin: float = 5.0
     tone: ToneLook = field(default_factory=ToneLook)
     colour: ColourLook = field(default_factory=ColourLook)
     hues: tuple[HueMove, ...] = ()
@@ -135,6 +141,8 @@ class Look:
     halation: HalationLook = field(default_factory=HalationLook)
     sharpen: SharpLook = field(default_factory=SharpLook)
     lut: LutLook = field(default_factory=LutLook)
+    cube: Cube | None = field(default=None, compare=False)
+    """The table that `lut` names, read."""
 
     @property
     def is_toned(self) -> bool:
@@ -170,11 +178,11 @@ def mixed(base: Look, look: Look, share: float) -> Look:
         )
 
     hues = tuple(faded(m, 1 - share) for m in base.hues) + tuple(faded(m, share) for m in look.hues)
-    return Look(look.name, look.intent, hues=hues, **sections)
+    return Look(look.name, look.intent, look.skin, hues=hues, cube=look.cube, **sections)
 
 
 def from_document(document: dict[str, Any], name: str, base: Look | None = None) -> Look:
-    """A look from parsed TOML; sections that are not told are `base`'s (default: those of no look).
+    """A look from parsed TOML; what is not told is `base`'s (default: the natural look).
 
     Raises
     ------
@@ -188,6 +196,10 @@ def from_document(document: dict[str, Any], name: str, base: Look | None = None)
             if not isinstance(value, str):
                 raise RecipeError("the intent is a line of text", where=f"look {name}")
             made["intent"] = value
+        elif key == "skin":
+            if type(value) not in (int, float) or not 0 <= value <= 100:
+                raise RecipeError(f"{value!r} is out of bounds", where=f"look {name}: skin", hint="0 to 100")
+            made["skin"] = float(value)
         elif key == "hues":
             if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
                 raise RecipeError("hues are tables: [[hues]]", where=f"look {name}")
@@ -199,7 +211,11 @@ def from_document(document: dict[str, Any], name: str, base: Look | None = None)
                 raise RecipeError(f"{key} is a section: [{key}]", where=f"look {name}")
             made[key] = _section(SECTIONS[key], getattr(base, key), value, name, key)
         else:
-            raise RecipeError(f"there is no section {key!r}", where=f"look {name}", hint=", ".join(("hues", *SECTIONS)))
+            raise RecipeError(
+                f"there is no section {key!r}",
+                where=f"look {name}",
+                hint=", ".join(("intent", "skin", "hues", *SECTIONS)),
+            )
     return dataclasses.replace(base, **made)
 
 
@@ -219,8 +235,8 @@ def _section(cls: type[P], base: P, values: dict[str, Any], name: str, place: st
 
 
 def to_document(look: Look) -> dict[str, Any]:
-    """What differs from no look, as `from_document` reads it."""
-    document: dict[str, Any] = {"intent": look.intent}
+    """What differs from the natural look, as `from_document` reads it."""
+    document: dict[str, Any] = {"intent": look.intent, "skin": look.skin}
     for section, cls in SECTIONS.items():
         values, plain = getattr(look, section), cls()
         changed = {

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float32]
 
 HUES, LIGHTNESSES = 256, 64
 """Cells of the tables."""
+DARK = 0.1
+"""Oklab lightness at which moves of hues have half their effect."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +84,24 @@ def lightness_moves(look: Look, lightness: npt.NDArray[np.float64]) -> npt.NDArr
     return np.stack([factor, a, b])
 
 
-def of_look(look: Look) -> Moves:
-    """The tables of a look, without its grain's strength, which depends on the picture's size."""
+def of_look(look: Look, *, is_rendered: bool = False) -> Moves:
+    """The tables of a look.
+
+    `is_rendered`: for a picture that was developed already, whose colours are taken for the natural look's: the tables
+    are what this look does beyond that, and colours are eased near the very border of the gamut only.
+    """
     lightness = np.linspace(0, 1, LIGHTNESSES + 1)
     by_hue = hue_moves(look, hue_of_places()).astype(np.float32)
     by_lightness = np.stack([*lightness_moves(look, lightness), lightness_response(lightness)]).astype(np.float32)
     colour = look.colour
-    return Moves(by_hue, by_lightness, colour.gate, colour.density, colour.saturation, colour.gamut)
+    if not is_rendered:
+        return Moves(by_hue, by_lightness, colour.gate, colour.density, colour.saturation, colour.gamut)
+    usual = Look().colour
+    density, saturation = colour.density - usual.density, colour.saturation / usual.saturation
+    # The more colourful, the earlier colours must begin to make room.
+    most = saturation * max(float(by_hue[1].max()), 1.0) * max(colour.shadows, colour.highlights, 1.0)
+    soft = float(np.clip(0.98 - 1.2 * (most - 1), colour.gamut, 0.98))
+    return Moves(by_hue, by_lightness, colour.gate, density, saturation, soft)
 
 
 def pairs(table: Floats) -> npt.NDArray[np.uint64]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.stages.look.grain import TILE_PX, TILE_SCALE
-from lichtbild.stages.look.moves import HUES, LIGHTNESSES, Moves
+from lichtbild.stages.look.moves import DARK, HUES, LIGHTNESSES, Moves
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,12 +34,14 @@ def moved(
 
     Notes
     -----
-    Moves of a hue count by c^2 / (c^2 + gate^2): greys have no hue to be moved. Changes of lightness count by
+    Moves of a hue count by c^2 / (c^2 + gate^2): greys have no hue to be moved; and by L^2 / (L^2 + DARK^2): near black
+    hue is noise. Changes of lightness count by
     4 L (1 - L): black stays black and white white.
     """
     turn, factor, lift = sample(moves.by_hue, (place + 1) * np.float32(HUES / 4))
     square = chroma * chroma
     share = square / (square + np.float32(moves.gate**2))
+    share = share * lightness * lightness / (lightness * lightness + np.float32(DARK**2))
     window = 4 * lightness * (1 - lightness)
     lightness = np.clip(lightness + window * (share * lift - np.float32(moves.density) * chroma), 0, 1)
     by_lightness, tint_a, tint_b, grain = sample(moves.by_lightness, lightness * np.float32(LIGHTNESSES))

@@ -16,7 +16,7 @@ from lichtbild.stages.look.model import ToneLook
 from lichtbild.stages.look.moves import Moves
 from lichtbild.stages.look.reference import grained
 from lichtbild.stages.tone import curve, reference
-from lichtbild.stages.tone.curve import MID_GREY, CurveShape, filmic, table, table_hdr
+from lichtbild.stages.tone.curve import MID_GREY, CurveShape, filmic, regraded, table, table_hdr
 from lichtbild.stages.tone.local import as_linear_model, local_contrast, local_laplacian
 
 VERSION = 3
@@ -71,8 +71,15 @@ class ToneFacts:
     shape: CurveShape | None
     identity: bool
 
+    @property
+    def gamut_share(self) -> float:
+        """Share of the display's gamut that is used: of a picture that was shown on one before, all of it."""
+        return 1.0 if self.identity else 0.98
+
     def lut_hdr(self, headroom_ev: float) -> Floats:
         """The curve for a display that shows `headroom_ev` stops above SDR white, as share of its peak."""
+        if self.shape is None:  # the camera rendered the picture: there is no more than it shows
+            return np.asarray(self.lut * np.float32(2.0**-headroom_ev), np.float32)
         return table_hdr(self.shape, headroom_ev)
 
 
@@ -153,10 +160,8 @@ def analyse(
     params = params or ToneParams()
     info = work_proxy.info
     keep = info.camera.is_rendered if identity is None else identity
-    shape = work_proxy.shape
     if keep:
-        model = np.zeros((*shape, 2), np.float32)
-        return ToneFacts(params.exposure_ev, model, 1e-5, table(None), params.saturation, None, True)
+        return _of_rendered(work_proxy, params, look)
     y = np.asarray(work_proxy.pixels @ reference.LUMA, np.float32)
     n = float(np.mean(work_proxy.n_effective)) if n_effective is None else n_effective
     gain = 1.0 if work_proxy.gain is None else float(np.mean(work_proxy.gain))
@@ -181,9 +186,29 @@ def analyse(
         model += local_contrast(log2_y, look.local_contrast, look.local_scale, floor)
     peak = float(np.percentile(stops, 99.8)) + look.white_ev
     white = MID_GREY * 2.0 ** float(np.clip(peak, 2.0, 5.5 + max(look.white_ev, 0.0)))
-    slope = max(look.slope + 0.45 * params.contrast, 0.6)
-    bend = CurveShape(white, slope, look.toe_ev, look.shoulder_ev, look.knee, look.mid, look.black)
+    bend = shape_of(look, white, params.contrast)
     return ToneFacts(exposure + params.exposure_ev, model, floor, table(bend), params.saturation, bend, False)
+
+
+def shape_of(look: ToneLook, white: float, contrast: float = 0.0) -> CurveShape:
+    """The curve of a look for a scene whose display white is `white`."""
+    slope = max(look.slope + 0.45 * contrast, 0.6)
+    return CurveShape(white, slope, look.toe_ev, look.shoulder_ev, look.knee, look.mid, look.black)
+
+
+USUAL_WHITE = MID_GREY * 2.0**3.5
+"""Scene light of display white in pictures that were developed already: what cameras take for it."""
+
+
+def _of_rendered(work_proxy: Frame, params: ToneParams, look: ToneLook) -> ToneFacts:
+    """A picture of the camera keeps its tone but for what the look, or contrast by hand, does beyond the natural."""
+    usual, wanted = ToneLook(), shape_of(look, USUAL_WHITE * 2.0**look.white_ev, params.contrast)
+    model = np.zeros((*work_proxy.shape, 2), np.float32)
+    if look.local_contrast != usual.local_contrast:
+        log2_y = np.log2(np.maximum(work_proxy.pixels @ reference.LUMA, np.float32(1e-3)))
+        model = local_contrast(log2_y, look.local_contrast - usual.local_contrast, look.local_scale, 1e-3)
+    lut = regraded(shape_of(usual, USUAL_WHITE), wanted)
+    return ToneFacts(params.exposure_ev, model, 1e-5, lut, params.saturation, None, True)
 
 
 def _bump(stops: Floats, centre: float) -> Floats:
@@ -229,7 +254,7 @@ def apply(frame: Frame, facts: ToneFacts, moves: Moves, place: Place, space: str
         facts.lut,
         saturation,
         reference.display_matrix(space),
-        reference.gamut_chroma(space),
+        reference.gamut_chroma(space, facts.gamut_share),
         facts.identity,
         moves,
     )
@@ -255,4 +280,5 @@ __all__ = [
     "filmic",
     "matrices",
     "scene_exposure_ev",
+    "shape_of",
 ]

@@ -122,18 +122,26 @@ def scene_light() -> Floats:
     return np.asarray(bits.view(np.float32).astype(np.float64) - LUT_OFFSET)
 
 
-def table(shape: CurveShape | None) -> npt.NDArray[np.float32]:
-    """`filmic` as float32 [LUT_SIZE]; None: light stays as it is up to 1."""
-    x = scene_light()
-    return np.asarray(np.minimum(x, 1.0) if shape is None else filmic(x, shape), np.float32)
+def table(shape: CurveShape) -> npt.NDArray[np.float32]:
+    """`filmic` as float32 [LUT_SIZE]."""
+    return np.asarray(filmic(scene_light(), shape), np.float32)
 
 
-def table_hdr(shape: CurveShape | None, headroom_ev: float) -> npt.NDArray[np.float32]:
-    """`filmic_hdr` as share of its peak, float32 [LUT_SIZE]; None: a picture that the camera rendered has no more than
-    it shows."""
-    x = scene_light()
-    light = np.minimum(x, 1.0) if shape is None else filmic_hdr(x, shape, headroom_ev)
-    return np.asarray(light / 2.0**headroom_ev, np.float32)
+def regraded(usual: CurveShape, wanted: CurveShape) -> npt.NDArray[np.float32]:
+    """A table of display light to display light, float32 [LUT_SIZE]: of a picture that has `usual`'s tones, `wanted`'s;
+    exactly as it was where the two are the same."""
+    light = scene_light()
+    if usual == wanted:
+        return np.asarray(np.minimum(light, 1.0), np.float32)
+    scene = np.geomspace(1e-6, max(usual.white, wanted.white), 4000)
+    before, after = filmic(scene, usual), filmic(scene, wanted)
+    shown = np.interp(light, np.r_[0.0, before], np.r_[wanted.black, after])
+    return np.asarray(np.where(light >= 1, after[-1], shown), np.float32)
+
+
+def table_hdr(shape: CurveShape, headroom_ev: float) -> npt.NDArray[np.float32]:
+    """`filmic_hdr` as share of its peak, float32 [LUT_SIZE]."""
+    return np.asarray(filmic_hdr(scene_light(), shape, headroom_ev) / 2.0**headroom_ev, np.float32)
 
 
 def look_up(lut: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

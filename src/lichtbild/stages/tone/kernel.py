@@ -10,7 +10,7 @@ import halide as hl
 x, y, c, t, i, j = (hl.Var(n) for n in ("x", "y", "c", "t", "i", "j"))  # i: column in the tile t of a row
 LUT_OFFSET, LUT_STEP_BITS, LUT_SIZE, LUT_TOP = 2.0**-12, 18, 577, 64.0
 GAMUT_LIGHTNESS, GAMUT_HUES = 65, 257
-HUES, LIGHTNESSES, GRAIN_PX, DITHER_PX = 256, 64, 512, 64
+HUES, LIGHTNESSES, GRAIN_PX, DITHER_PX, DARK = 256, 64, 512, 64, 0.1
 NOISE_GATE, OVERSHOOT = 4.0, 0.15
 GAMUT_TOP = 0.5
 AGREEMENT, MOST, FADE_FROM = 10.0, 1.5, 0.6
@@ -168,7 +168,8 @@ def moved(keep, g, lightness, chroma, unit, place):
     """`look.reference.moved`: lightness, a, b, response of grain."""
     turn, factor, lift = sampled(keep, g.by_hue, HUES, place * f(HUES / 4), 3)
     square = chroma * chroma
-    share = keep(square * inverse(square + g.style[0]))
+    light2 = lightness * lightness
+    share = keep(square * light2 * inverse((square + g.style[0]) * (light2 + f(DARK * DARK))))
     window = 4 * lightness * (1 - lightness)
     lightness = keep(hl.clamp(lightness + window * (share * lift - g.style[1] * chroma), f(0), f(1)))
     by_lightness, tint_a, tint_b, grain = sampled(keep, g.by_lightness, LIGHTNESSES, lightness * LIGHTNESSES, 4)
@@ -227,6 +228,9 @@ def shown(keep, g, scene):
     soft = g.style[2]
     z = keep(hl.max(chroma * inverse(limit) - soft, f(0)) * (1 / (1 - soft)))
     eased = hl.min(chroma, soft * limit) + limit * (1 - soft) * z * inverse_root(1 + z * z)
+    darker = hl.min(lightness * inverse(hl.max(lab0[0], f(1e-3))), f(1))
+    shown_before = hl.min(chroma, square0 * per_chroma0 * darker)
+    eased = hl.select(g.identity != 0, hl.max(eased, shown_before), eased)
     scale = keep(eased * per_chroma)
     lms = [keep(v * v * v) for v in multiply(g.matrices, 3, [lightness, a * scale, b * scale])]
     return [keep(hl.clamp(v, f(0), f(1))) for v in multiply(g.matrices, 4, lms)], grain

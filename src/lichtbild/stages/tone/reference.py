@@ -50,11 +50,12 @@ def hue_place(a: Floats, b: Floats) -> Floats:
 
 
 @functools.cache
-def gamut_chroma(space: str) -> Floats:
+def gamut_chroma(space: str, share: float = 0.98) -> Floats:
     """Greatest Oklab chroma the display shows: float32 [GAMUT_LIGHTNESS, GAMUT_HUES] over lightness 0..1 and
     `hue_place`.
 
-    Found by bisection in float64; 2 % are kept back for the interpolation between entries.
+    Found by bisection in float64; 2 % are kept back for the interpolation between entries, or another share: pictures
+    that were developed already want it whole.
     """
     u = np.linspace(-1, 3, GAMUT_HUES)
     q = np.where(u <= 1, u, 2 - u)
@@ -69,14 +70,14 @@ def gamut_chroma(space: str) -> Floats:
         rgb = (lab @ to_lms.T) ** 3 @ to_rgb.T
         inside = np.all((rgb > -1e-7) & (rgb < 1 + 1e-7), axis=-1)
         low, high = np.where(inside, chroma, low), np.where(inside, high, chroma)
-    return np.asarray(np.rint(0.98 * low * (65535 / GAMUT_TOP)) * (GAMUT_TOP / 65535), np.float32)
+    return np.asarray(np.rint(share * low * (65535 / GAMUT_TOP)) * (GAMUT_TOP / 65535), np.float32)
 
 
 @functools.cache
-def gamut_cells(space: str) -> npt.NDArray[np.uint64]:
+def gamut_cells(space: str, share: float = 0.98) -> npt.NDArray[np.uint64]:
     """`gamut_chroma` for the kernel, [GAMUT_LIGHTNESS - 1, GAMUT_HUES - 1]: the four corners of every cell, 16 bits
     each, the next hue's in bits 16 and up, the next lightness' in bits 32 and up."""
-    steps = np.rint(gamut_chroma(space).astype(np.float64) * (65535 / GAMUT_TOP)).astype(np.uint64)
+    steps = np.rint(gamut_chroma(space, share).astype(np.float64) * (65535 / GAMUT_TOP)).astype(np.uint64)
     corners = (steps[:-1, :-1], steps[:-1, 1:], steps[1:, :-1], steps[1:, 1:])
     return np.asarray(sum(corner << np.uint64(16 * k) for k, corner in enumerate(corners)), np.uint64)
 
@@ -126,7 +127,7 @@ def to_display(
     The curve acts on each primary, which fades bright colours to white as film does and gives contrast its
     saturation; but hue is taken from before the curve, in Oklab, so that none of the skews of that method remain. Then
     the look's moves. From `moves.soft_from` of the display's chroma on, chroma is eased into the gamut at constant hue
-    and lightness, so that no two colours become one.
+    and lightness, so that no two colours become one. `identity`: the scene is a picture that a display showed.
     """
     scene = scene if identity else within_reach(scene)
     lab0 = np.cbrt(scene @ WORK_TO_LMS.T) @ LMS_TO_LAB.T
@@ -142,6 +143,10 @@ def to_display(
     soft = np.float32(moves.soft_from)
     z = np.maximum(chroma / limit - soft, 0) / (1 - soft)
     eased = np.minimum(chroma, soft * limit) + limit * (1 - soft) * z / np.sqrt(1 + z * z)
+    if identity:
+        # What the display showed before it can show again, as dark as it has become.
+        darker = np.minimum(lightness / np.maximum(lab0[..., 0], np.float32(1e-3)), 1)
+        eased = np.maximum(eased, np.minimum(chroma, chroma0 * darker))
     ab = np.asarray(ab * (eased / chroma)[..., None], np.float32)
     rgb = (np.concatenate([lightness[..., None], ab], -1) @ LAB_TO_LMS.T) ** 3 @ to_rgb.T
     return np.asarray(np.clip(rgb, 0, 1), np.float32), grain

@@ -1,0 +1,55 @@
+"""Many small pixels to few large ones: what a camera of 41 MP does to give 5."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lichtbild.core.camera import Cfa
+from lichtbild.core.errors import ShapeError
+
+Float64 = npt.NDArray[np.float64]
+
+
+def oversampled(mosaic: npt.NDArray[np.floating], cfa: Cfa, factor: float) -> Float64:
+    """float64 [h, w, 3]: for each pixel of the small picture the mean of each colour over its own area of the mosaic.
+
+    Parameters
+    ----------
+    mosaic
+        float [H, W], black subtracted.
+    factor
+        Pixels of the mosaic to one, along each axis, at least 2: every area then holds all colours.
+
+    Raises
+    ------
+    ShapeError
+        If the factor is below 2 or the mosaic smaller than one area.
+
+    Notes
+    -----
+    Areas are boxes of `factor` px with parts of pixels weighed by what of them lies inside, so that all of the light
+    is used once. O(H W). The colours' middles lie up to half a px of the mosaic apart, as in all such cameras.
+    """
+    height, width = (int(n / factor) for n in mosaic.shape)
+    if factor < 2 or min(height, width) < 1:
+        raise ShapeError(f"{factor:g} pixels to one of {list(mosaic.shape)}", where="factor", hint="2 or more")
+    out = np.empty((height, width, 3))
+    y, x = np.arange(mosaic.shape[0]) // cfa.quad % 2, np.arange(mosaic.shape[1]) // cfa.quad % 2
+    pattern = np.array(cfa.colours)[y[:, None], x[None, :]]
+    for colour in range(3):
+        mask = pattern == colour
+        total, count = (
+            _boxed(_boxed(plane, height, factor).T, width, factor).T for plane in (np.where(mask, mosaic, 0.0), mask)
+        )
+        out[..., colour] = total / count
+    return out
+
+
+def _boxed(plane: npt.NDArray[np.generic], n: int, factor: float) -> Float64:
+    """Sums over boxes of `factor` rows, from the running sum between whole rows."""
+    running = np.concatenate([np.zeros((1, plane.shape[1])), np.cumsum(plane, 0, np.float64)])
+    at = np.arange(n + 1) * factor
+    k = np.minimum(at.astype(int), plane.shape[0] - 1)
+    edges = running[k] + (at - k)[:, None] * (running[k + 1] - running[k])
+    return np.asarray(np.diff(edges, axis=0))
