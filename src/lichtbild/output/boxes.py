@@ -148,10 +148,10 @@ def coded_picture(file: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]]:
         tables = list(boxes_of(inside[b"iprp"]))
         properties = list(boxes_of(next(content for name, content in tables if name == b"ipco")))
         numbers = _associated(next(content for name, content in tables if name == b"ipma"), primary)
-        start, size = _located(inside[b"iloc"], primary)
+        start, size = located(inside[b"iloc"], primary)
+        found = {name: box(name, bytes(content)) for name, content in (properties[n - 1] for n in numbers if n)}
     except (KeyError, StopIteration, struct.error, IndexError) as error:
         raise OutputError(f"the encoder's file is not as expected ({error!r})") from error
-    found = {name: box(name, bytes(content)) for name, content in (properties[n - 1] for n in numbers)}
     if kind not in (b"av01", b"hvc1") or start + size > len(file):
         raise OutputError(f"the encoder made {kind.decode('latin-1')!r}, not one picture in one piece")
     return kind, bytes(view[start : start + size]), found
@@ -188,8 +188,8 @@ def _associated(content: memoryview, wanted: int) -> list[int]:
     raise KeyError(wanted)
 
 
-def _located(content: memoryview, wanted: int) -> tuple[int, int]:
-    """Where the one piece of an item lies, from `iloc`."""
+def located(content: memoryview, wanted: int) -> tuple[int, int]:
+    """(start, size) of the one piece of an item, from `iloc`; KeyError where there is none."""
     version = content[0]
     offset_size, length_size = content[4] >> 4, content[4] & 15
     base_size, index_size = content[5] >> 4, content[5] & 15 if version else 0

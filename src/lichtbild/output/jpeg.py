@@ -25,7 +25,7 @@ from lichtbild.output.xmp import Provenance, xmp_packet
 MIME = "image/jpeg"
 CODERS = ("fast", "progressive", "small")
 # Codes of a gain map stand for up to 1/80 EV each: at this quality they come back to within one or two.
-MAP_QUALITY = 95
+MAP_QUALITY = 90
 Pixels = npt.NDArray[Any]
 
 

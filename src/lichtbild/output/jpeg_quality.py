@@ -45,8 +45,11 @@ def for_size(pixels: Pixels, most_bytes: int, coder: Coder) -> tuple[int, bytes]
 
 
 def for_difference(pixels: Pixels, most: float, coder: Coder, decoder: Callable[[bytes], Pixels]) -> int:
-    """The lowest quality at which 95 of 100 places (2 x 2 px, at which distance the eye averages) of some squares
-    spread over the picture differ by at most `most` CIEDE2000; 1 is just visible in flat patches side by side."""
+    """The lowest quality at which 95 of 100 places differ by at most `most` CIEDE2000; 99 where none is enough.
+
+    Places are cells of 2 x 2 px, which the eye averages, of some squares spread over the picture. A difference of 1 is
+    just visible in flat patches side by side.
+    """
     sample = _sample(pixels)
     wanted = _seen(sample)
     low, high = LOWEST, HIGHEST

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from lichtbild.core import colour_space as cs
 from lichtbild.core import memory, native
 from lichtbild.core.errors import ShapeError
+from lichtbild.output.gain_map import reference
 
 __all__ = ["ISO_IDENTIFIER", "LEAST_HEADROOM_EV", "GainMap", "applied", "measure"]
 
@@ -28,6 +29,10 @@ HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 ISO_IDENTIFIER = b"urn:iso:std:iso:ts:21496:-1\0"
 OFFSET = 1 / 64
 """Added to the light of both pictures before they are divided: the gain of black stays a small number."""
+EDGE_EV = 0.15
+"""Gains this far apart within 2 px are an edge that a coarser map would blur to be seen."""
+EDGES_SHARE = 0.003
+_DARK_CODE = 63
 LEAST_HEADROOM_EV = 0.05
 """An HDR picture that is brighter by less is the SDR picture."""
 _DENOMINATOR = 1_000_000
@@ -99,7 +104,7 @@ class GainMap:
         ).encode()
 
 
-def measure(sdr: Codes, hdr: Floats, *, step: int = 2) -> GainMap | None:
+def measure(sdr: Codes, hdr: Floats, *, step: int | None = None) -> GainMap | None:
     """The gain map of two renderings of one scene; None where the HDR picture shows no more than the SDR picture.
 
     Parameters
@@ -109,33 +114,43 @@ def measure(sdr: Codes, hdr: Floats, *, step: int = 2) -> GainMap | None:
     hdr
         float32 [H, W, 3], linear light in the same primaries, relative to SDR white.
     step
-        Pixels of the picture along each axis for one of the map: 2, or 1 where edges of lamps must be exact.
+        Pixels of the picture along each axis for one of the map, 1 or 2; None: 2 where no edge needs more (lamps in the
+        dark do: between their light and the dark a coarser map leaves a halo).
 
     Raises
     ------
     ShapeError
-        If the two have another size.
+        If the two have another size or kind.
 
     Notes
     -----
-    O(H W), 0.05 s of processor for 12 MP (the kernel's twin: `reference.log_gains`). Gains are kept within what the
-    offset allows, so a value that is not finite does no harm beyond its own cell.
+    O(H W), 0.15 s of processor for 12 MP (the kernels' twin: `reference.log_gains`). Gains are kept within what the
+    brightest pixel allows, so a value that is not finite does no harm beyond its own place.
     """
     if sdr.shape != hdr.shape or sdr.dtype != np.uint8 or hdr.dtype != np.float32:
         raise ShapeError(f"{hdr.dtype} {list(hdr.shape)} is no HDR picture for {sdr.dtype} {list(sdr.shape)}")
     peak = float(np.fmax.reduce(hdr, axis=None, initial=0.0))
     if not (math.isfinite(peak) and peak > 2.0**LEAST_HEADROOM_EV):
         return None
+    sdr, hdr = np.ascontiguousarray(sdr), np.ascontiguousarray(hdr)
     height, width = sdr.shape[:2]
-    gains = memory.empty((-(-height // step), -(-width // step), 3))
-    name = {1: "gain_map_full", 2: "gain_map_half"}[step]
-    native.call(name, np.ascontiguousarray(sdr), np.ascontiguousarray(hdr), _LIGHT, OFFSET, gains)
-    most = math.log2((peak + OFFSET) / OFFSET)
-    np.fmin(gains, np.float32(most), out=gains)
+    gains = memory.empty((-(-height // 2), -(-width // 2), 3))
+    native.call("gain_map_cells", sdr, hdr, _LIGHT, OFFSET, gains)
+    np.fmin(gains, np.float32(math.log2((peak + OFFSET) / OFFSET)), out=gains)
     np.fmax(gains, np.float32(math.log2(OFFSET / (1 + OFFSET))), out=gains)
-    low, high = (tuple(float(v) for v in of(gains, axis=(0, 1))) for of in (np.min, np.max))
-    high = tuple(max(b, a + 1 / 64) for a, b in zip(low, high, strict=True))
-    codes = _coded(gains, low, high)
+    # The brightest pixel may be alone in its cell.
+    brightest = math.log2((peak + OFFSET) / (1 + OFFSET))
+    low = tuple(float(v) for v in gains.min(axis=(0, 1)))
+    high = tuple(max(float(v), brightest, a + 1 / 64) for v, a in zip(gains.max(axis=(0, 1)), low, strict=True))
+    if step is None:
+        step = 1 if _has_edges(sdr, hdr) else 2
+    bottom = np.asarray(low, np.float32)
+    scale = np.float32(255) / (np.asarray(high, np.float32) - bottom)
+    if step == 1:
+        codes = np.empty(sdr.shape, np.uint8)
+        native.call("gain_map_codes", sdr, hdr, _LIGHT, bottom, scale, OFFSET, codes)
+    else:
+        codes = _coded(gains, bottom, scale)
     if _is_grey(gains):
         codes, low, high = np.ascontiguousarray(codes[..., 1]), low[1:2], high[1:2]
     return GainMap(codes, low, high, math.log2(peak))
@@ -160,13 +175,25 @@ def applied(sdr: Codes, gain_map: GainMap) -> Floats:
     return np.asarray((_LIGHT[sdr] + offset) * np.exp2(gains) - offset, np.float32)
 
 
-def _coded(gains: Floats, low: tuple[float, ...], high: tuple[float, ...]) -> Codes:
-    bottom, top = np.asarray(low, np.float32), np.asarray(high, np.float32)
+def _coded(gains: Floats, bottom: Floats, scale: Floats) -> Codes:
     codes = np.empty(gains.shape, np.uint8)
     for first in range(0, len(gains), 64):  # what lies between stays in the cache
-        part = gains[first : first + 64]
-        codes[first : first + 64] = (part - bottom) * (np.float32(255) / (top - bottom)) + np.float32(0.5)
+        codes[first : first + 64] = (gains[first : first + 64] - bottom) * scale + np.float32(0.5)
     return codes
+
+
+def _has_edges(sdr: Codes, hdr: Floats) -> bool:
+    """Whether more than EDGES_SHARE of the cells, of some rows, hold gains that lie EDGE_EV apart."""
+    rows = np.arange(0, max(len(sdr) - 1, 1), 32)
+    parts = [reference.log_gains(sdr[k : k + 2], hdr[k : k + 2], _LIGHT, OFFSET, 1) for k in rows]
+    width = sdr.shape[1] // 2 * 2
+    if width == 0 or len(sdr) < 2:
+        return True
+    cells = np.stack(parts)[:, :, :width].reshape(len(parts), 2, width // 2, 2, 3)
+    apart = cells.max(axis=(1, 3)) - cells.min(axis=(1, 3))
+    # In the dark a code of the SDR picture is a large step: nothing that a map could hold.
+    lit = np.stack([sdr[k : k + 2, :width] for k in rows]).reshape(cells.shape).min(axis=(1, 3)) > _DARK_CODE
+    return bool(np.mean((apart > EDGE_EV) & lit) > EDGES_SHARE)
 
 
 def _is_grey(gains: Floats) -> bool:
