@@ -1,4 +1,4 @@
-"""Bursts that nobody would take, at random: `python benchmarks/random_bursts.py [--n 1000] [--largest-mp 3]`.
+"""Bursts that nobody would take, at random: `python benchmarks/random_bursts.py [--n 1000] [--keep FILE]`.
 
 Prints Markdown. Sizes from 16 x 16 up, odd ones too, 1 to 64 frames, every phase of the filter array; light that
 saturates, none at all, noise alone, one black frame, one of another scene, shifts larger than the frame, with and
@@ -11,7 +11,8 @@ that a native crash is seen and counted. What comes back has to be
 - without a step where tiles or cells of the merge meet: over segments of 16 px in even parts of the scene, the largest
   fiftieth of the differences between the two sides are compared with those in the middle of tiles,
 
-or a refusal that names what is wrong.
+or a refusal that names what is wrong. With `--keep`, what was found is kept in a file, a burst a line, and a run that
+was ended goes on from there.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +41,7 @@ GIVEN = {
     852: ((4001, 6001), 4),
 }  # fmt: skip
 SMALLEST_PX = 16
-TIMEOUT_S = 240.0
+TIMEOUT_S = 900.0
 # Part of a picture's error by which a burst may lie above its reference alone: the noise of a figure of few pixels.
 TOLERANCE = 0.05
 TILE_PX, SEGMENT_PX = 16, 16
@@ -216,10 +219,22 @@ def work(pipe: Connection, first: int, n: int, seed: int, largest_mp: float) -> 
     pipe.close()
 
 
-def measure(n: int, seed: int = 0, largest_mp: float = 3.0) -> list[tuple[dict[str, Any], str]]:
+Found = list[tuple[dict[str, Any], str]]
+
+
+def measure(n: int, seed: int = 0, largest_mp: float = 3.0, keep: Path | None = None) -> Found:
     """What each of `n` bursts was and became; a worker that dies or hangs is replaced."""
     spawn = multiprocessing.get_context("spawn")
-    found: list[tuple[dict[str, Any], str]] = []
+    found: Found = []
+    if keep is not None and keep.exists():
+        found = [(facts, word) for facts, word in map(json.loads, keep.read_text().splitlines())][:n]
+
+    def tell(facts: dict[str, Any], word: str) -> None:
+        found.append((facts, word))
+        if keep is not None:
+            with keep.open("a") as file:
+                file.write(json.dumps((facts, word)) + "\n")
+
     while len(found) < n:
         ours, theirs = spawn.Pipe(duplex=False)
         worker = spawn.Process(target=work, args=(theirs, len(found), n, seed, largest_mp))
@@ -230,18 +245,18 @@ def measure(n: int, seed: int = 0, largest_mp: float = 3.0) -> list[tuple[dict[s
             while len(found) < n:
                 facts = ours.recv()
                 if not ours.poll(TIMEOUT_S):
-                    found.append((facts, f"WRONG: nothing for {TIMEOUT_S:g} s"))
+                    tell(facts, f"WRONG: nothing for {TIMEOUT_S:g} s")
                     break
-                found.append(ours.recv())
+                tell(*ours.recv())
         except EOFError:
             worker.join()
-            found.append((facts, f"WRONG: died with {worker.exitcode}"))
+            tell(facts, f"WRONG: died with {worker.exitcode}")
         worker.terminate()
         worker.join()
     return found
 
 
-def table(found: list[tuple[dict[str, Any], str]]) -> str:
+def table(found: Found) -> str:
     """Counts by kind, refusals by reason with the sizes, and all that went wrong."""
     lines = ["| bursts of | n | done | refused | wrong |", "|---|---|---|---|---|"]
     for kind in (*KINDS, "all"):
@@ -279,8 +294,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--largest-mp", type=float, default=3.0)
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="what was found so far; goes on from there")
     arguments = parser.parse_args()
-    print(table(measure(arguments.n, arguments.seed, arguments.largest_mp)))
+    print(table(measure(arguments.n, arguments.seed, arguments.largest_mp, arguments.keep)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ hypothesis.settings.load_profile("lichtbild")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+# Tests trace what they need, whatever was kept on this machine.
+os.environ["LICHTBILD_CACHE"] = ""
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:
     """`shared_data(name)` is the folder of a set of real pictures; the test is skipped where it is not there."""

@@ -116,7 +116,7 @@ def test_flat_frames_and_tonal_patches() -> None:
     temporal = find(flat.figures, "noise.red_temporal")
     assert temporal is not None
     assert temporal.value == pytest.approx(100 * np.sqrt(2000 + 16) / 6000, rel=0.03)
-    assert find(flat.figures, "noise.green_total").value < temporal.value  # type: ignore[union-attr, operator]
+    assert find(flat.figures, "noise.green_total").value == pytest.approx(temporal.value, rel=0.03)  # type: ignore[union-attr]
     # Steps of light, in a frame of their own: found, and the line through them gives the gain.
     light = np.full((400, 480), 5900.0)
     places = [(60 + 100 * (k // 4), 40 + 105 * (k % 4)) for k in range(12)]

@@ -150,3 +150,17 @@ def test_a_sensor_larger_than_the_picture_is_refused():
     with pytest.raises(UsageError, match="diagonal"):
         traced_lens(LENS, (3000, 4000), 0.05)
     assert not Lens().has_warp
+
+
+def test_out_of_focus_the_traced_lens_makes_the_spot_of_its_aperture(glass):
+    """Variance of the pattern grows by that of an even disc, d^2 / 8, as the thin lens's spot says."""
+    still, wide = (glass.psf_nodes(SHAPE, spot)[0, 0, 1].astype(float) for spot in (0.0, 4.0))
+    spread = []
+    for weights in (still, wide):
+        at = (np.arange(len(weights)) - (len(weights) - 1) / 2) / 2
+        total = weights.sum()
+        cx, cy = (weights.sum(0) * at).sum() / total, (weights.sum(1) * at).sum() / total
+        spread.append(((weights.sum(0) * (at - cx) ** 2).sum() + (weights.sum(1) * (at - cy) ** 2).sum()) / total)
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    # At the corner the beam is cut and seen from the side.
+    assert 0.3 * 2 < spread[1] - spread[0] < 1.2 * 2

@@ -61,11 +61,13 @@ def agreement_arguments(rng, shape, has_local):
     hand, local = smooth_flow(rng, tiles, 3), rng.uniform(-6, 6, (*tiles, 2)).astype(np.float32)
     hand += np.float32(-5)
     tolerated = rng.uniform(0.05, 1, (*tiles, 1)).astype(np.float32)
-    return mean, texture, other, noise, hand, local, tolerated, has_local
+    # Some tiles move by themselves, all of them or none.
+    apart = (rng.random(tiles) < has_local).astype(np.uint8)
+    return mean, texture, other, noise, hand, local, tolerated, apart
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("has_local", [0, 1])
+@pytest.mark.parametrize("has_local", [0, 0.5, 1])
 def test_agreement(shape, has_local):
     arguments = agreement_arguments(np.random.default_rng(), shape, has_local)
     fast, clear = both("merge_agreement", arguments, (2, *half(shape)), np.uint8)
@@ -76,7 +78,7 @@ def test_agreement(shape, has_local):
         # Both branches were taken: some blocks are outside, and with a motion of their own, some took it.
         assert (clear[0] == 0).any()
         assert (clear[0] > 0).any()
-        assert (clear[1] == 255).any() == bool(has_local)
+        assert not (clear[1] == 255).any() if has_local == 0 else has_local < 1 or (clear[1] == 255).any()
 
 
 def test_a_motion_that_changes_within_a_tile_is_not_trusted():
@@ -102,6 +104,16 @@ def test_trust(shape, odd):
     agreement[0] = 255
     fast = both("merge_trust", (agreement,), (2, *shape), np.uint8)[0]
     assert (fast[0] + fast[1] == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 5), (70, 131)])
+def test_frames_are_counted(shape):
+    rng = np.random.default_rng()
+    trust = rng.integers(0, 256, (2, *shape)).astype(np.uint8)
+    trust[0][trust[1] > 127] = 0
+    trust[1][trust[0] > 0] = 0
+    frames = rng.uniform(1, 9, shape).astype(np.float32)
+    np.testing.assert_allclose(*both("merge_counted", (frames, trust, 0.7), shape), rtol=1e-6)
 
 
 def gather_arguments(rng, shape, shift):
@@ -242,7 +254,7 @@ def finish_arguments(rng, shape, worth):
     sums[:, 3:] = rng.uniform(0.2, 5, (shape[0], 3, shape[1] + 5))
     noise = np.array([2e-3, 1e-3, 1.5e-3, 1e-4, 2e-4, 3e-4], np.float32)
     gain = rng.uniform(1, 2, [-(-n // 32) for n in shape]).astype(np.float32)
-    return sums, first, noise, gain, (1.9, 1.5, 0.4, 0.6, worth)
+    return sums, first, noise, gain, (1.9, 1.5, 0.4, 0.6, worth, 0.3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -27,7 +27,8 @@ ARROWS = {
     "looks": {"core", "stages", "capture", "output"},
     "pipelines": {"core", "optics", "sensor", "stages"},
     "api": {"core", "optics", "sensor", "stages", "looks", "pipelines", "capture", "output"},
-    "cli": {"core", "optics", "api", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
+    "runners": {"core", "api", "simulate", "lab"},
+    "cli": {"core", "optics", "api", "runners", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
 }
 
 HEAVY = ("numpy", "tifffile", "imagecodecs", "PIL", "rawpy", "scipy", "pillow_heif", "lichtbild.core", "argparse")

@@ -183,6 +183,21 @@ def test_a_bracket(scene):
     assert bracket[is_plain].mean() / plain[is_plain].mean() == pytest.approx(1, abs=0.01)
 
 
+def test_a_burst_that_shows_nothing_twice_is_its_reference(scene):
+    """What two other scenes bring is not the reference's: it is developed as if it were alone."""
+    burst = dataclasses.replace(burst_of(scene, 3), reference=0)
+    others = [
+        FrameSource(source.info, lambda source=source: source.read_pixels()[::-1, ::-1].copy())
+        for source in burst.sources[1:]
+    ]
+    strange = dataclasses.replace(burst, sources=(burst.sources[0], *others))
+    alone = dataclasses.replace(burst, sources=burst.sources[:1])
+    made, one = (api.develop(b) for b in (strange, alone))
+    assert made.report["frames_used"] == 1.0
+    assert len(made.report["motion"]) == 2
+    np.testing.assert_array_equal(made.pixels, one.pixels)
+
+
 def test_the_chosen_reference_is_used(scene):
     burst = dataclasses.replace(burst_of(scene, 3), reference=2)
     photo = api.develop(burst)

@@ -24,6 +24,7 @@ VERBS = {
     "recipe": "recipes and presets: show, compare, carry an older one over",
     "measure": "photographs of charts to measured quality, as figures and a page",
     "lens": "lens profiles: list, show, match to a picture, trace from a prescription",
+    "study": "cameras and recipes simulated, developed, measured: which settings no other beats",
     "demo": "simulate a 12 MP burst, develop it, show one frame beside the burst",
 }
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from lichtbild.core import memory
 from lichtbild.core.camera import Cfa
 from lichtbild.core.domain import Domain
 from lichtbild.core.frame import Frame, cfa_plane_index
@@ -26,7 +25,7 @@ def mosaic_of(frame: Frame, cfa: Cfa) -> Frame:
     frame.require(Domain.CAMERA_RGB)
     cfa = Cfa(cfa.colours)
     plane = cfa_plane_index(cfa, (2, 2))
-    mosaic = np.empty(frame.shape, np.float32)
+    mosaic = memory.empty(frame.shape)
     for row in range(2):
         for column in range(2):
             mosaic[row::2, column::2] = frame.pixels[row::2, column::2, plane[row, column]]

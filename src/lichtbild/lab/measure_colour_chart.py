@@ -124,8 +124,10 @@ class _Reading:
         reference = self.chart.reference
         chosen = reference.neutral
         order = chosen[np.argsort(-reference.xyz_d50[chosen, 1])]
+        # Of single pixels: where the greens of a block were averaged, their noise was too.
+        spread = self.patches.deviation * np.sqrt(self.picture.averaged)
         noise = tuple(
-            PatchNoise(float(self.patches.mean[k, channel]), float(self.patches.deviation[k, channel]), None, None,
+            PatchNoise(float(self.patches.mean[k, channel]), float(spread[k, channel]), None, None,
                        int(self.patches.n_pixels[k]), 1, float(self.patches.clipped[k]))
             for k in order
         )  # fmt: skip

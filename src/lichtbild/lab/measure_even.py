@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core import UsageError
-from lichtbild.core.frame import cfa_plane_index
 from lichtbild.lab import svg
 from lichtbild.lab.charts.candidates import flat_mask
 from lichtbild.lab.figure import Figure
@@ -82,16 +81,9 @@ def _point(raws: Sequence[LabPicture], pair: tuple[int, int], channel: int, span
 
 def _middle(picture: LabPicture, channel: int) -> Floats:
     """[h, w] of one filter colour in the middle of a mosaic; of the greens those of one kind of row."""
-    assert picture.mosaic is not None
-    cfa = picture.info.cfa
-    assert cfa is not None
-    step = 2 * cfa.quad
-    h, w = picture.mosaic.shape
-    top, left = (int(n * (1 - FIELD_SHARE) / 2) // step * step for n in (h, w))
-    middle = picture.mosaic[top : h - top, left : w - left]
-    index = cfa_plane_index(cfa, (step, step))
-    i, j = (int(v) for v in np.argwhere(index == channel)[0])
-    return middle[i::step, j::step].astype(np.float64)
+    plane = picture.plane(channel)
+    top, left = (int(n * (1 - FIELD_SHARE) / 2) for n in plane.shape)
+    return plane[top : plane.shape[0] - top, left : plane.shape[1] - left].astype(np.float64)
 
 
 def _span_dn(picture: LabPicture) -> float:
@@ -116,7 +108,7 @@ def measure_flat(pictures: Sequence[LabPicture]) -> Measurement:
     findings: list[str] = []
     series = []
     for channel, name in enumerate(("red", "green", "blue")):
-        fields = [p.linear[top : h - top, left : w - left, channel] for p in pictures]
+        fields = [p.plane(channel)[top : h - top, left : w - left] for p in pictures]
         noise = patch_noise(fields, 0.0, (-np.inf, first.high))
         if noise.clipped > 0.001:
             findings.append(f"{name}: {100 * noise.clipped:.1f} % of the field is clipped, its noise is too low")
@@ -169,9 +161,7 @@ def measure_tones(
     figures: list[Figure] = []
     series = []
     for channel, name in enumerate(("red", "green", "blue")):
-        noise = [
-            patch_noise([p.linear[(*box, channel)] for p in pictures], 0.0, (-np.inf, first.high)) for box in found
-        ]
+        noise = [patch_noise([p.plane(channel)[box] for p in pictures], 0.0, (-np.inf, first.high)) for box in found]
         good = [n for n in noise if n.clipped < 1e-3 and n.mean > 0]
         if light is not None:
             curve = NoiseCurve(np.asarray(light, float), tuple(noise), first.high)

@@ -19,6 +19,7 @@ from lichtbild.core.colour_space import (
     xy_to_xyz,
     xyz_to_xy,
 )
+from lichtbild.core.frame import cfa_plane_index
 
 Floats = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -57,6 +58,24 @@ class LabPicture:
     info: FrameInfo
     mosaic: Float32 | None = None
     notes: tuple[str, ...] = ()
+
+    def plane(self, channel: int) -> Float32:
+        """[h, w] of one channel without averaging: of a mosaic the first pixel of that colour in every block, so that
+        noise is that of a pixel; places as in `linear`."""
+        if self.mosaic is None or self.info.cfa is None:
+            return self.linear[..., channel]
+        index = cfa_plane_index(self.info.cfa, (self.px, self.px))
+        i, j = (int(v) for v in np.argwhere(index == channel)[0])
+        h, w = self.linear.shape[:2]
+        return self.mosaic[i : h * self.px : self.px, j : w * self.px : self.px]
+
+    @property
+    def averaged(self) -> tuple[int, int, int]:
+        """How many px of the file a value of `linear` is the mean of, a channel."""
+        if self.mosaic is None or self.info.cfa is None:
+            return 1, 1, 1
+        one = self.info.cfa.quad**2
+        return one, 2 * one, one
 
     def shown(self) -> npt.NDArray[np.uint8]:
         """uint8 sRGB [h, w, 3] for people: a raw is balanced by its greyest half and lifted."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,9 @@ import numpy.typing as npt
 from lichtbild.core.errors import ShapeError
 from lichtbild.core.transfer import HIGHEST_PX, N_DIRECTIONS, N_FREQUENCIES, TransferField
 from lichtbild.optics.aim import ObjectPoint
+from lichtbild.optics.cache import kept
 from lichtbild.optics.field import full_angle_deg
+from lichtbild.optics.lens_file import as_json
 from lichtbild.optics.prescription import Prescription
 from lichtbild.optics.psf import psf, spread_mm
 from lichtbild.optics.pupil import fit_pupil
@@ -90,7 +93,7 @@ def psf_field(
     bands: Sequence[Band] = (RED, GREEN, BLUE),
     n_radii: int = 12,
 ) -> PsfField:
-    """Trace a lens's patterns from the middle to `radius_mm`.
+    """Trace a lens's patterns from the middle to `radius_mm`; what was traced once is kept (`optics.cache`).
 
     Parameters
     ----------
@@ -105,6 +108,20 @@ def psf_field(
     """
     if n % 2 == 0:
         raise ShapeError(f"{n} samples across have no middle", where="n", hint="an odd number")
+    key = {"lens": as_json(lens), "radius_mm": radius_mm, "pitch_mm": pitch_mm, "n": n, "n_radii": n_radii,
+           "bands": [[band.wavelengths_nm, band.weights] for band in bands]}  # fmt: skip
+
+    def make() -> dict[str, npt.NDArray[Any]]:
+        radii, patterns = _traced(lens, radius_mm, pitch_mm, n, bands, n_radii)
+        return {"radii_mm": radii, "patterns": patterns}
+
+    found = kept("psf", key, make)
+    return PsfField(found["radii_mm"], found["patterns"], pitch_mm)
+
+
+def _traced(
+    lens: Prescription, radius_mm: float, pitch_mm: float, n: int, bands: Sequence[Band], n_radii: int
+) -> tuple[Float64, Float64]:
     middle = bands[len(bands) // 2].wavelengths_nm
     wave = middle[len(middle) // 2]
     # Patterns change faster towards the corner.
@@ -115,7 +132,7 @@ def psf_field(
         point = ObjectPoint((0.0, angle))
         for c, band in enumerate(bands):
             patterns[i, c] = _band_pattern(lens, point, band, pitch_mm, n)
-    return PsfField(radii, patterns, pitch_mm)
+    return np.asarray(radii), patterns
 
 
 def _band_pattern(lens: Prescription, point: ObjectPoint, band: Band, pitch_mm: float, n: int) -> Float64:
@@ -124,8 +141,8 @@ def _band_pattern(lens: Prescription, point: ObjectPoint, band: Band, pitch_mm: 
     weights = np.array(band.weights) / sum(band.weights)
     centre = weights @ np.array([pupil.centre_mm for pupil in pupils])
     total = np.zeros((n, n))
-    for wave, weight in zip(band.wavelengths_nm, weights, strict=True):
-        pupil = fit_pupil(lens, point, wave, (float(centre[0]), float(centre[1])))
+    for wave, weight, fitted in zip(band.wavelengths_nm, weights, pupils, strict=True):
+        pupil = fitted.about((float(centre[0]), float(centre[1])))
         finest = wave * 1e-6 / (4 * float(pupil.half.max()))
         # A whole number of finer samples within each: what falls into a sample counts, not what stands in its middle.
         k = max(1, math.ceil(pitch_mm / finest))

@@ -10,7 +10,7 @@ sphere).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,15 @@ class Pupil:
     centre_mm: tuple[float, float]
     wavelength_nm: float
     residual_waves: float
+
+    def about(self, centre_mm: tuple[float, float]) -> Pupil:
+        """The same pupil related to another place on the sensor: its path differs by a plane."""
+        dx, dy = (new - old for new, old in zip(centre_mm, self.centre_mm, strict=True))
+        path = self.path_mm.copy()
+        path[0, 0] += self.centre[0] * dx + self.centre[1] * dy
+        path[0, 1] += self.half[0] * dx
+        path[1, 0] += self.half[1] * dy
+        return replace(self, path_mm=path, centre_mm=centre_mm)
 
     def sampled(self, n: int) -> Sampled:
         """All of it on n x n cells of the box."""

@@ -163,26 +163,26 @@ def negative(
         frames[k] = {
             "shift_px": round(float((motion.hand_px**2).sum(-1).mean() ** 0.5), 2),
             "moving": round(float((motion.doubt > 1).mean()), 4),
-            "used": round(float(trust.mean()) / 255, 4),
+            "used": round(float(trust[::4].mean()) / 255, 4),
         }
         work.step("merge", name)
         del frame, trust  # the next one takes their place
     del guide
+    motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}
+    notes = _left_out(motions)
+    own = partial(_reference_again, plan, defects, params.defects) if is_mosaic else None
+    report = plan.report | {"motion": motions, "defects": int(defects.rows.size), "notes": notes}
+    if own and not any(facts["used"] for facts in frames.values()):
+        # A merge of one frame is none: what develops single frames knows more about edges.
+        del merger
+        return _told_alone(own(), plan, report, params, joint, told)
     merged = merger.finish()
     del merger
-    own = partial(_reference_again, plan, defects, params.defects) if is_mosaic else None
     doubted = disputed.settle(merged, own(), plan.white_balance, params.wiener, params.demosaic) if own else 0.0
     if told:
         told.merged(merged)
-    motions = {burst.sources[k].info.name: frames[k] for k in sorted(frames)}
-    notes = _left_out(motions)
-    report = plan.report | {
-        "frames_used": round(float(merged.n_effective.mean()), 2),  # type: ignore[union-attr]
-        "motion": motions,
-        "defects": int(defects.rows.size),
-        "disputed": round(doubted, 4),
-        "notes": notes,
-    }
+    n_used = round(float(merged.n_effective.mean()), 2)  # type: ignore[union-attr]
+    report |= {"frames_used": n_used, "disputed": round(doubted, 4)}
     merged = merged.with_info(reasons=(*merged.info.reasons, *notes))
     work.step("merge", "")
     return Negative(merged, plan.white_balance, report, params, joint, own)
@@ -198,13 +198,21 @@ def _alone(plan: intake.Plan, reference: Frame, params: PhotoParams, explain: Ob
     if (n := len(plan.burst)) > 1:
         height, width = reference.shape
         notes = [f"{width} x {height} px are too few to align: {reference.info.name} alone of {n} frames is used"]
-    report = plan.report | {"frames_used": 1.0, "notes": notes}
-    reference = reference.with_info(reasons=(*reference.info.reasons, *notes))
     reference = intake.repaired(reference, DefectFacts.none(), params.defects)
-    if explain:
-        Explainer(plan.burst, reference, plan.reference, explain).merged(reference)
     joint = best.reconstruction(reference, plan.white_balance, 1, params.reconstruct)
-    return Negative(reference, plan.white_balance, report, params, joint)
+    told = Explainer(plan.burst, reference, plan.reference, explain) if explain else None
+    return _told_alone(reference, plan, plan.report | {"notes": notes}, params, joint, told)
+
+
+def _told_alone(
+    reference: Frame, plan: intake.Plan, report: dict[str, Any], params: PhotoParams, joint: Reconstruction | None,
+    told: Explainer | None,
+) -> Negative:  # fmt: skip
+    """The negative of the reference, and why it is nothing else."""
+    reference = reference.with_info(reasons=(*reference.info.reasons, *report["notes"]))
+    if told:
+        told.merged(reference)
+    return Negative(reference, plan.white_balance, report | {"frames_used": 1.0}, params, joint)
 
 
 def _left_out(motions: dict[str, dict[str, float | str]]) -> list[str]:

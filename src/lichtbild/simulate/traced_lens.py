@@ -3,15 +3,19 @@ shading."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.corrections import Opcode, OpcodeLists, WarpRectilinear2
 from lichtbild.core.errors import UsageError
+from lichtbild.optics.cache import kept
 from lichtbild.optics.field import FieldTable, field_table
-from lichtbild.optics.prescription import Prescription
+from lichtbild.optics.lens_file import as_json
+from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, PsfField, psf_field, through_pixels
 from lichtbild.simulate.lens import CELL_PX, LENS_TERMS, SHADING_COLUMNS, SHADING_ROWS, Lens, gain_maps, lens_frame
 
@@ -37,6 +41,8 @@ class TracedLens:
         Point-spread functions.
     taps
         Samples, half a px apart, that a pixel collects along each axis.
+    prescription, bands
+        What was traced, for which colours: traced again out of focus.
     """
 
     name: str
@@ -46,6 +52,8 @@ class TracedLens:
     table: FieldTable
     field: PsfField
     taps: int
+    prescription: Prescription
+    bands: tuple[Band, Band, Band]
 
     has_warp = True
     has_shading = True
@@ -98,19 +106,47 @@ class TracedLens:
         return OpcodeLists((), tuple(gain_maps(self.shading_gain(shape, site_colours), shape, quad)), (warp,))
 
     def psf_nodes(self, shape: tuple[int, int], spot_px: float = 0.0) -> Float32:
-        """float32 [N_y, N_x, 3, T, T]: weights at the corners of cells of 128 px, for `simulate_blur_sites`."""
+        """float32 [N_y, N_x, 3, T, T]: weights at the corners of cells of 128 px, for `simulate_blur_sites`.
+
+        With `spot_px`, that of a point out of focus: the sensor is moved by what makes a spot of that diameter
+        (positive: the point is nearer than the focus, its image lies behind the sensor), and all is traced again.
+        """
+        field, taps = (self.field, self.taps) if spot_px == 0 else self._out_of_focus(spot_px)
         n_y, n_x = (-(-n // CELL_PX) + 1 for n in self.shape)
         y, x = np.meshgrid(np.arange(n_y) * CELL_PX - self.shape[0] / 2, np.arange(n_x) * CELL_PX - self.shape[1] / 2,
                            indexing="ij")  # fmt: skip
         # Corners of cells that reach over the edge of the picture are held at its corner.
         far = np.hypot(x, y) / (0.5 * np.hypot(*self.shape))
         x, y = x / np.maximum(far, 1), y / np.maximum(far, 1)
-        out = np.empty((n_y * n_x, 3, self.taps, self.taps), np.float32)
+        out = np.empty((n_y * n_x, 3, taps, taps), np.float32)
         places = np.stack([x.ravel(), y.ravel()]) * self.pixel_mm
         for p in range(places.shape[1]):
-            patterns = self.field.at(places[0, p : p + 1], places[1, p : p + 1])[0]
-            out[p] = through_pixels(patterns, self.field.pitch_mm, self.pixel_mm, self.taps)
-        return out.reshape(n_y, n_x, 3, self.taps, self.taps)
+            patterns = field.at(places[0, p : p + 1], places[1, p : p + 1])[0]
+            out[p] = through_pixels(patterns, field.pitch_mm, self.pixel_mm, taps)
+        return out.reshape(n_y, n_x, 3, taps, taps)
+
+    def _out_of_focus(self, spot_px: float) -> tuple[PsfField, int]:
+        """Patterns of a lens whose sensor stands elsewhere, and the samples they need."""
+        wave = self.bands[1].wavelengths_nm[len(self.bands[1].wavelengths_nm) // 2]
+        behind_mm = spot_px * self.pixel_mm * abs(paraxial(self.prescription, wave).f_number)
+        reach_px = self.taps / 4 + 0.5 * abs(spot_px)
+        n = 2 * round((reach_px - 0.5) * _PATTERN_SAMPLES_PX) + 1
+        moved, pitch = self.prescription.focused(-behind_mm), self.pixel_mm / _PATTERN_SAMPLES_PX
+        corner = float(self.field.radii_mm[-1])
+        return psf_field(moved, corner, pitch, n, self.bands, len(self.field.radii_mm)), 4 * math.ceil(reach_px)
+
+
+def _table(lens: Prescription, wavelengths_nm: tuple[float, ...], n: int, radius_mm: float) -> FieldTable:
+    """`field_table`, kept."""
+    key = {"lens": as_json(lens), "wavelengths_nm": wavelengths_nm, "n": n, "radius_mm": radius_mm}
+
+    def make() -> dict[str, npt.NDArray[Any]]:
+        made = field_table(lens, wavelengths_nm, n, radius_mm)
+        focal = np.array(made.focal_length_mm)
+        return {"angle": made.angle_deg, "height": made.height_mm, "light": made.illumination, "focal": focal}
+
+    found = kept("table", key, make)
+    return FieldTable(wavelengths_nm, found["angle"], found["height"], found["light"], float(found["focal"]))
 
 
 def traced_lens(
@@ -152,9 +188,9 @@ def traced_lens(
             where="traced_lens", hint="fewer or smaller pixels, or another lens",
         )  # fmt: skip
     middles = tuple(band.wavelengths_nm[len(band.wavelengths_nm) // 2] for band in bands)
-    table = field_table(lens, middles, 2 * n_radii, corner * 1.02)
+    table = _table(lens, middles, 2 * n_radii, corner * 1.02)
     taps = 4 * round(reach_px)
     pitch = pixel_mm / _PATTERN_SAMPLES_PX
     n = 2 * round((reach_px - 0.5) * _PATTERN_SAMPLES_PX) + 1
     field = psf_field(lens, corner, pitch, n, bands, n_radii)
-    return TracedLens(lens.name, lens.source, shape, pixel_mm, table, field, taps)
+    return TracedLens(lens.name, lens.source, shape, pixel_mm, table, field, taps, lens, bands)

@@ -20,7 +20,7 @@ Indices = npt.NDArray[np.intp]
 
 N_SCALES = 3
 # Limit of the extra strength where fewer frames were averaged than in most of the picture.
-EVENNESS_LIMIT = 1.4
+EVENNESS_LIMIT = 1.1
 # Bounds of the square root's offset.
 OFFSET_BOUNDS = (1e-3, 4.0)
 # Samples of red, green and blue on the Bayer arrays that pictures come of, and the light that noise is judged at.

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from lichtbild.core import Domain, Frame, NoiseModel, Params, ShapeError, memory, param
 from lichtbild.core.native import call
 from lichtbild.stages.align import Motion
-from lichtbild.stages.merge.picture import BORDER_PX, VECTOR_PX, corrected, filled_up, splines_of
+from lichtbild.stages.merge.picture import BORDER_PX, VECTOR_PX, corrected, filled_up, sample_trust, splines_of
+from lichtbild.stages.merge.picture.evenness import blur_of
 from lichtbild.stages.merge.trust import SAMPLE_LIMIT, Guide, doubted, explained_of, guide_of, red_of, trust_of
 
 __all__ = ["MIN_SIZE_PX", "Guide", "MergeParams", "Merger", "clip_level", "relative_weight"]
@@ -29,6 +30,10 @@ MIN_SIZE_PX = 32
 _CELL_BLOCKS = VECTOR_PX // 2
 # Part of all cells below which they are gathered one by one.
 _FEW = 0.25
+# Part of the picture below which a frame agrees by chance: of scenes that have nothing in common, even ground of one
+# brightness lies on even ground here and there, and what stands beside it comes along.
+_BY_CHANCE = 0.05
+_N_PLACES = 3  # along each axis, at which motion tells how evenly samples lie
 
 
 @dataclass(frozen=True)
@@ -85,12 +90,18 @@ class Merger:
         self._like = reference.replaced(pixels=np.broadcast_to(np.float32(0), reference.pixels.shape))
         self._explained = explained_of(reference, self._first) if self._is_mosaic else None
         still = np.zeros((1, 1, 2), np.float32)
+        # What noise follows from: weight of each frame, and its motion at nine places.
+        self._landed = [(1.0, np.zeros((_N_PLACES**2, 2)))]
         self._gather(reference, np.full(self._trusted.shape, 255, np.uint8), still, 1.0, np.inf)
 
     def trust(self, frame: Frame, motion: Motion) -> U8:
         """How far a frame is trusted, 255 = full, at 2 x 2 blocks, uint8 [2, ceil(H / 2), at least ceil(W / 2)]: in the
-        hand's motion, and where a tile's own explains it better, in that."""
-        return trust_of(self.guide, frame, motion, self._trusted.shape)
+        hand's motion, and where a tile's own explains it better, in that. What agrees by chance only, in less than a
+        twentieth of the picture, is not trusted at all."""
+        trust = trust_of(self.guide, frame, motion, self._trusted.shape)
+        if 2 * trust[:, ::4].mean() < 255 * _BY_CHANCE:  # one of the two is 0 everywhere
+            trust.fill(0)
+        return trust
 
     def add(self, frame: Frame, motion: Motion, known: U8 | None = None) -> U8:
         """Add a frame of the reference's exposure scale; returns its trust, uint8 [ceil(H / 2), ceil(W / 2)], 255 =
@@ -101,7 +112,8 @@ class Merger:
         frame.require(self._like.domain)
         if frame.shape != self._like.shape:
             raise ShapeError(f"{frame.shape} does not fit a burst of {self._like.shape}", where=frame.info.name)
-        by_hand, own = self.trust(frame, motion) if known is None else known
+        trust = self.trust(frame, motion) if known is None else known
+        by_hand, own = trust
         weight = relative_weight(frame.noise, self._like.noise)
         clip = clip_level(frame, self._like.saturation)
         is_doubted = doubted(motion, by_hand.shape) if self._is_mosaic else None
@@ -112,9 +124,12 @@ class Merger:
             self._gather(frame, by_hand & ~is_doubted, motion.hand_px, weight, clip)
             self._gather(frame, by_hand & is_doubted, motion.hand_px, weight, clip, is_tested=True)
         self._gather(frame, own, motion.local_px, weight, clip, is_tested=self._is_mosaic)
-        trust = by_hand + own  # one of the two is 0 everywhere
-        self._trusted += trust * np.float32(weight / 255)
-        return np.asarray(trust[:, : -(-frame.shape[1] // 2)])
+        call("merge_counted", self._trusted, trust, weight, self._trusted)
+        rows, columns = ((np.arange(_N_PLACES) * n + n // 2) // _N_PLACES for n in motion.hand_px.shape[:2])
+        part = float(trust[:, ::4].max(0).mean()) / 255
+        if part > 0:
+            self._landed.append((weight * part, motion.hand_px[rows][:, columns].reshape(-1, 2).astype(np.float64)))
+        return np.asarray((by_hand | own)[:, : -(-frame.shape[1] // 2)])
 
     def finish(self) -> Frame:
         """The merged frame, CAMERA_RGB float32 [H, W, 3]. The merger is spent: its accumulators are given back.
@@ -122,7 +137,9 @@ class Merger:
         The pixels are a view of rows of planes; a band of rows made contiguous costs less than the whole.
         """
         height, width = self._like.shape
-        out = corrected(self._sums, self._first, self._like, self.white_balance, self.params.guess_frames)
+        worth = self.params.guess_frames
+        blur = self._blur() if self._is_mosaic and worth == 0 else 1.0
+        out = corrected(self._sums, self._first, self._like, self.white_balance, worth, blur)
         del self._sums, self._first
         info = dataclasses.replace(
             self._like.info, cfa=None, kind="linear" if self._is_mosaic else self._like.info.kind
@@ -131,6 +148,12 @@ class Merger:
             pixels=out.transpose(0, 2, 1), domain=Domain.CAMERA_RGB,
             n_effective=_doubled(self._trusted, (height, width)), info=info,
         )  # fmt: skip
+
+    def _blur(self) -> float:
+        """Blur with which noise falls by the root of the number of frames."""
+        weights, moves = zip(*self._landed, strict=True)
+        trust = sample_trust(self._like.noise, self.white_balance)
+        return blur_of(np.stack(moves, 1), weights, trust, red_of(self._like), self.params.kernel_px)
 
     def _gather(
         self, frame: Frame, trust: U8, flow: F32, weight: float, clip: float, *, is_tested: bool = False

@@ -99,16 +99,22 @@ class Guess:
         self.by_y, self.by_x = (spline(d) for d in landing.offsets(row))
 
     def at(self, *planes, choose=None):
-        """Values for the two columns of samples; `choose(i, values)` makes one of the planes' for column i."""
+        """Values for the two columns of samples; `choose(i, values)` makes one of the planes' for column i.
+
+        Down the columns first: these sums of five columns serve both."""
         last = self.first.dim(2).extent() - 1
-        found = [hl.f32(0), hl.f32(0)]
-        for j in range(4):
-            row = held(self.top + j, last)
-            near = [[self.first[self.column + xi + k, p, row] for k in range(5)] for p in planes]
-            for i in (0, 1):
-                taps = [[values[i + k] for values in near] for k in range(4)]
-                value = [t[0] if choose is None else choose(i, t) for t in taps]
-                found[i] += self.by_y[j] * total(w * v for w, v in zip(self.by_x, value, strict=True))
+        rows = [held(self.top + j, last) for j in range(4)]
+        columns = [
+            [
+                total(w * self.first[self.column + xi + k, p, row] for w, row in zip(self.by_y, rows, strict=True))
+                for p in planes
+            ]
+            for k in range(5)
+        ]
+        found = []
+        for i in (0, 1):
+            taps = [v[0] if choose is None else choose(i, v) for v in columns[i : i + 4]]
+            found.append(total(w * v for w, v in zip(self.by_x, taps, strict=True)))
         return found
 
 

@@ -20,7 +20,7 @@ TAPS = 3**0.5 * (3**0.5 - 2) ** np.arange(5)
 TAPS /= TAPS[0] + 2 * TAPS[1:].sum()
 WIDE = np.array([0.0222, 0.2282, 0.4992, 0.2282, 0.0222])
 FINE = np.array([0.0175, 0.965, 0.0175])
-FILL, NOISE_CHROMA, NOISE_LUMA, CERTAIN, AGAIN = 0.02, 0.22, 0.003, 1.5, 2.5
+FILL, NOISE_CHROMA, NOISE_LUMA, CERTAIN, AGAIN = 0.02, 0.22, 0.003, 1.5, 1.5
 
 
 def _field(grid: Floats, y: Any, x: Any, tile: int, reach: float = 1.0) -> Floats:
@@ -122,15 +122,15 @@ def merge_lost(
 
 def merge_agreement(
     mean: Floats, texture: Floats, other: Floats, noise: Floats, hand: Floats, local: Floats, tolerated: Floats,
-    has_local: int, out: Bytes,
+    apart: Bytes, out: Bytes,
 ) -> None:  # fmt: skip
     """Trust, 255 = full, and 255 where the tile's own motion agrees better than the hand's: uint8 [2, h, w].
 
     Squared disagreement d counts in units of what noise and texture explain; trust is 12 exp(-d) - 0.12 between 0 and
     1. mean, texture [3, h, w]; other: such means, flat, with 64 numbers more at either end; of tiles of 16 blocks:
     noise [th, tw, 6], alpha, then beta of R, G, B of the difference of two means; hand, local [th, tw, 2] and tolerated
-    [th, tw, 1], bilinear between tile centres. Where a motion changes by more than about half a block within
-    half a tile nothing is trusted.
+    [th, tw, 1], bilinear between tile centres; apart [th, tw], whether the two flows differ in a tile. Where a motion
+    changes by more than about half a block within half a tile nothing is trusted.
     """
     _, h, w = mean.shape
     planes = other[MARGIN:-MARGIN].reshape(mean.shape).astype(np.float64)
@@ -151,7 +151,7 @@ def merge_agreement(
             is_inside &= np.abs(np.clip(place + shift, 0, n - 1) - place - whole) <= 1
         found.append(np.where(is_inside, error, 1e9))
     by_hand, own = found
-    is_own = bool(has_local) & (by_hand > 1.5) & (own < 0.7 * by_hand)
+    is_own = (apart[y // TILE_BLOCKS, x // TILE_BLOCKS] > 0) & (by_hand > 1.5) & (own < 0.7 * by_hand)
     trust = np.clip(12 * np.exp(-np.where(is_own, own, by_hand)) - 0.12, 0, 1)
     out[:] = np.stack([np.floor(trust * 255 + 0.5), 255 * is_own])
 
@@ -164,6 +164,11 @@ def merge_trust(agreement: Bytes, out: Bytes) -> None:
     least = np.min([raw[0, j : j + rows, i : i + columns] for j in range(3) for i in range(3)], axis=0)
     own = raw[1, 1 : rows + 1, 1 : columns + 1]
     out[:] = np.stack([least & ~own, least & own])
+
+
+def merge_counted(frames: Floats, trust: Bytes, weight: float, out: Floats) -> None:
+    """Frames [h, w] with one more, where and as far as it is trusted: uint8 [2, h, w], 255 counts `weight`."""
+    out[:] = frames + trust.max(0) * (weight / 255)
 
 
 def _spline(offset: Floats) -> tuple[Floats, ...]:
@@ -341,14 +346,15 @@ def _mirrored(start: int, stop: int, n: int) -> npt.NDArray[np.intp]:
 
 def merge_finish_mosaic(
     sums: Floats, width: int, first: Floats, top: int, noise: Floats, gain: Floats, wb_red: float, wb_blue: float,
-    trust_red: float, trust_blue: float, worth: float, out: Floats,
+    trust_red: float, trust_blue: float, worth: float, blur: float, out: Floats,
 ) -> None:  # fmt: skip
     """First guess plus what the frames add to it: to differences of colour by sums blurred over 0.8 px, to luminance
     by all samples of all colours, each freed of its difference of colour and weighted by its noise. Where finer sums
     say what noise does not explain, they count. Rows of [H, 6, W or more] from `top` on, and [h + 4, 3, W + 4], to
     [h, 3, W + 4].
 
-    noise [6]: alpha, then beta of samples; gain [th, tw] of the tiles of these rows."""
+    noise [6]: alpha, then beta of samples; gain [th, tw] of the tiles of these rows; blur: how much of the fine one
+    luminance takes where nothing finer counts."""
     h, w = len(out), width
     reach = 4  # rows and columns around a pixel that decide it: 2 of the mean, 2 of the blur
     rows, columns = (_mirrored(at - reach, at + k + reach, n) for k, at, n in ((h, top, len(sums)), (w, 0, w)))
@@ -387,5 +393,5 @@ def merge_finish_mosaic(
     inner = np.s_[:, 2:-2, 2:-2]
     chroma = coarse[inner] + told[0] * finer[inner]
     low, high = luminance(fine[inner], chroma), luminance(bare[inner], chroma)
-    added = (low + AGAIN * told[1] * (high - low) + chroma) / balance
+    added = (high + (told[1] * (AGAIN + blur) - blur) * (high - low) + chroma) / balance
     _corrected(first, np.moveaxis(added, 0, 1), out)

@@ -25,6 +25,9 @@ METERED_GREY_EV = -2.98
 DIM_EV100 = 7.0
 """Light of the key (as exposure value) below which a scene is shown darker: a room in the evening."""
 
+SUNLIT_EV100 = 14.7
+"""Light of the key above which a scene is shown brighter: grey in full sun."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -124,6 +127,8 @@ def scene_exposure_ev(log2_y: Floats, camera_ev: float, ev100: float | None = No
         key_ev100 = ev100 + mean - METERED_GREY_EV
         night = max(night, float(np.clip(0.3 * (DIM_EV100 - key_ev100), 0.0, 1.5)))
         lift = float(np.interp(key_ev100, (1.0, 4.0, 9.0), (2.5, 3.0, 4.0)))
+        # Brighter than grey in full sun: snow, sand, clouds. They are to be bright.
+        night -= float(np.clip(0.4 * (key_ev100 - SUNLIT_EV100), 0.0, 0.7))
     wanted = np.log2(MID_GREY) + 0.15 + 0.9 * skew - night - mean
     # The brightest twentieth should stay within 2.2 stops above mid grey; beyond, it and the rest share the loss.
     limit = np.log2(MID_GREY) + 2.2 - float(bright)

@@ -16,20 +16,31 @@ from lichtbild.core.params import Params, param
 from lichtbild.stages import colour
 from lichtbild.stages.white_balance.estimate import estimate_neutral
 
-VERSION = 1
+VERSION = 2
 
 Neutral = tuple[float, float, float]
+
+
+PRESETS: dict[str, tuple[float, float]] = {
+    "daylight": (5500.0, 8.0), "cloudy": (6500.0, 8.0), "shade": (7500.0, 8.0), "flash": (5700.0, 3.0),
+    "tungsten": (2850.0, 0.0), "fluorescent": (4000.0, 20.0), "candle": (1950.0, 0.0),
+}  # fmt: skip
+"""Kelvin and tint of lights by name; daylight lies a little on the green side of the black body."""
 
 
 @dataclass(frozen=True)
 class WhiteBalanceParams(Params):
     """What counts as white."""
 
-    mode: str = param("as_shot", "where white comes from", choices=("as_shot", "auto", "kelvin"))
+    mode: str = param(
+        "as_shot", "where white comes from", choices=("as_shot", "auto", "kelvin", "grey_point", *PRESETS)
+    )
     kelvin: float = param(
         5500.0, "colour temperature of the light, for mode kelvin", unit="K", low=1700.0, high=50000.0
     )
     tint: float = param(0.0, "green (+) or magenta (-) of the light, for mode kelvin", low=-150.0, high=150.0)
+    grey_x: float = param(0.5, "a grey thing from left to right, for mode grey_point", low=0.0, high=1.0)
+    grey_y: float = param(0.5, "the same from top to bottom, as the sensor saw it", low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class WhitePoint:
     xy, kelvin, tint
         The same as chromaticity, and as colour temperature (K) and tint.
     source
-        "as shot", "kelvin", "estimated", "picture" or "monochrome".
+        "as shot", "kelvin", a preset, "grey point", "estimated", "picture" or "monochrome".
     reasons
         What was assumed, a line each, for people.
     """
@@ -97,6 +108,28 @@ def _made(
     return WhitePoint(neutral, xy, kelvin, tint, source, reasons)
 
 
+def neutral_at(proxy: Frame, x: float, y: float) -> npt.NDArray[np.float64]:
+    """Camera RGB of a grey thing at a place (0..1 of width and height) of a small picture: the mean of its cell and
+    those around it that are alike.
+
+    Raises
+    ------
+    MetadataError
+        If it is clipped or black there.
+    """
+    h, w = proxy.shape
+    row, column = min(int(y * h), h - 1), min(int(x * w), w - 1)
+    rows, columns = (slice(max(k - 2, 0), k + 3) for k in (row, column))
+    cells = np.asarray(proxy.pixels[rows, columns], np.float64).reshape(-1, 3)
+    centre = np.asarray(proxy.pixels[row, column], np.float64)
+    gain = proxy.gain_at_full_size()
+    clip = np.broadcast_to(gain, (*proxy.shape, 3))[row, column] * proxy.saturation
+    if np.any(centre >= 0.97 * clip) or np.any(centre <= 1e-5):
+        raise MetadataError("it is clipped or black there", where="white_balance.grey_x", hint="another grey place")
+    alike = np.all(np.abs(cells - centre) < 0.1 * centre.max(), axis=1)
+    return np.asarray(cells[alike].mean(0))
+
+
 def find(info: FrameInfo, params: WhiteBalanceParams | None = None, proxy: Frame | None = None) -> WhitePoint:
     """The white point of a picture.
 
@@ -107,12 +140,13 @@ def find(info: FrameInfo, params: WhiteBalanceParams | None = None, proxy: Frame
     params
         As shot by default.
     proxy
-        CAMERA_RGB, small (<= 512 px): needed for mode "auto" and where the file has no white.
+        CAMERA_RGB, small (<= 512 px): needed for modes "auto" and "grey_point", and where the file has no white.
 
     Raises
     ------
     MetadataError
-        If the file's white is not a colour, or an estimate is needed and there is no proxy.
+        If the file's white is not a colour, an estimate is needed and there is no proxy, or the grey point is clipped
+        or black.
     """
     params = params or WhiteBalanceParams()
     if info.kind == "monochrome":
@@ -120,10 +154,10 @@ def find(info: FrameInfo, params: WhiteBalanceParams | None = None, proxy: Frame
             (1.0, 1.0, 1.0), cs.DISPLAY_WHITE_XY, *cs.xy_to_kelvin_tint(cs.DISPLAY_WHITE_XY), "monochrome"
         )
     calibration, reasons = colour.calibration_of(info.camera)
-    if params.mode == "kelvin":
-        xy = cs.kelvin_tint_to_xy(params.kelvin, params.tint)
-        white = WhitePoint(neutral_of_xy(calibration, xy), xy, params.kelvin, params.tint, "kelvin", reasons)
-        return white
+    if params.mode == "kelvin" or params.mode in PRESETS:
+        kelvin, tint = PRESETS.get(params.mode, (params.kelvin, params.tint))
+        xy = cs.kelvin_tint_to_xy(kelvin, tint)
+        return WhitePoint(neutral_of_xy(calibration, xy), xy, kelvin, tint, params.mode, reasons)
     if params.mode == "as_shot":
         if info.as_shot_neutral is not None:
             neutral = _checked(info.as_shot_neutral, f"{info.name}: AsShotNeutral")
@@ -141,6 +175,9 @@ def find(info: FrameInfo, params: WhiteBalanceParams | None = None, proxy: Frame
             "the file does not tell its white balance", where=info.name, hint="a white balance in kelvin"
         )
     proxy.require(Domain.CAMERA_RGB)
+    if params.mode == "grey_point":
+        neutral = _checked(neutral_at(proxy, params.grey_x, params.grey_y), f"{info.name}: grey point")
+        return _made(calibration, neutral, xy_of_neutral(calibration, neutral), "grey point", reasons)
     neutral = _checked(estimate_neutral(proxy, calibration), info.name)
     silent = () if params.mode == "auto" else ("no white balance in the file: estimated from the picture",)
     return _made(calibration, neutral, xy_of_neutral(calibration, neutral), "estimated", (*reasons, *silent))

@@ -35,6 +35,7 @@ class Own:
         of one frame there; and how both are computed in tiles `at` a loop."""
         g = self
         width, height = g.merged.dim(0).extent(), g.merged.dim(1).extent()
+        n_known = min(highest + 1, BLOCK)  # frequencies that are looked at
         window, cosine, turned, near = (hl.Func(n) for n in ("window", "cosine", "turned", "near"))
         window[u] = hl.sin(hl.f32(math.pi / BLOCK) * (hl.f32(u) + hl.f32(0.5)))
         scale = hl.select(p == 0, hl.f32(math.sqrt(1 / BLOCK)), hl.f32(math.sqrt(2 / BLOCK)))
@@ -75,15 +76,14 @@ class Own:
         beside = q, *(hl.clamp(k, 0, BLOCK - 1) for k in ends)
         squared = [hl.pow(coefficient[p, k, bx, by], 2) for k in beside]
         power[p, q, bx, by] = total(squared) * hl.f32(1 / 3)
-        level[p, q, bx, by] = total(near[p, k] * power[k, q, bx, by] for k in range(BLOCK))
+        level[p, q, bx, by] = total(near[p, k] * power[k, q, bx, by] for k in range(n_known))
         asked = g.evidence * spread[bx, by]
         part = hl.max(1 - asked / hl.max(level[p, q, bx, by], hl.f32(1e-20)), 0)
-        is_low = (p < highest) & (q < highest)
-        kept[p, q, bx, by] = hl.select(is_low, part * coefficient[p, q, bx, by], hl.f32(0))
+        kept[p, q, bx, by] = part * coefficient[p, q, bx, by]
         # The way back.
         lines, again = hl.Func("lines"), hl.Func("again")
-        lines[p, v, bx, by] = total(cosine[k, v] * kept[p, k, bx, by] for k in range(BLOCK))
-        again[u, v, bx, by] = total(turned[u, k] * lines[k, v, bx, by] for k in range(BLOCK))
+        lines[p, v, bx, by] = total(cosine[k, v] * kept[p, k, bx, by] for k in range(highest))
+        again[u, v, bx, by] = total(turned[u, k] * lines[k, v, bx, by] for k in range(highest))
         back[u, v, bx, by] = w * again[u, v, bx, by]
 
         i, j = x // STEP, y // STEP
@@ -99,8 +99,9 @@ class Own:
             """In a block a row of frequencies is a vector."""
             difference.compute_at(out, at).vectorize(x, BLOCK)
             back.compute_at(out, at).bound(u, 0, BLOCK).bound(v, 0, BLOCK).reorder(u, v, bx, by).vectorize(u)
-            for func, inner in ((rows, v), (coefficient, q), (power, q), (kept, q), (lines, v)):
-                func.compute_at(back, bx).bound(p, 0, BLOCK).bound(inner, 0, BLOCK).reorder(p, inner, bx, by)
+            planes = (rows, v, BLOCK), (coefficient, q, n_known), (power, q, highest), (kept, q, highest)
+            for func, inner, n in (*planes, (lines, v, BLOCK)):
+                func.compute_at(back, bx).bound(p, 0, BLOCK).bound(inner, 0, n).reorder(p, inner, bx, by)
                 func.vectorize(p)
             block.compute_at(back, bx).bound(u, 0, BLOCK).bound(v, 0, BLOCK).vectorize(u)
             lanes.compute_at(back, bx).bound(u, 0, BLOCK).vectorize(u)

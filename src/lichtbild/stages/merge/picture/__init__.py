@@ -11,7 +11,7 @@ from lichtbild.core import Domain, Frame, NoiseModel, ShapeError, memory
 from lichtbild.core.native import call
 from lichtbild.stages.align import TILE_PX, tile_gain, tile_grid
 
-__all__ = ["BORDER_PX", "VECTOR_PX", "corrected", "filled_up", "splines_of"]
+__all__ = ["BORDER_PX", "VECTOR_PX", "corrected", "filled_up", "sample_trust", "splines_of"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -52,8 +52,9 @@ def splines_of(bands: Iterable[Frame], reference: Frame) -> F32:
 
 
 def corrected(
-    sums: npt.NDArray[np.float16], first: F32, like: Frame, white_balance: tuple[float, float, float], worth: float
-) -> F32:
+    sums: npt.NDArray[np.float16], first: F32, like: Frame, white_balance: tuple[float, float, float], worth: float,
+    blur: float = 1.0,
+) -> F32:  # fmt: skip
     """The first guess (see `splines_of`) corrected by what the frames say, float32 [H, 3, W]; it takes the guess's
     place.
 
@@ -66,11 +67,13 @@ def corrected(
         The reference, for noise and spatial gain; its pixels are not read.
     worth
         How many frames the guess counts for.
+    blur
+        Part of the fine blur that luminance takes, see `evenness`.
     """
     height, width = like.shape
     out = first[BORDER_PX : height + BORDER_PX]
     gain = tile_gain(like, tile_grid((-(-height // 2), -(-width // 2))), TILE_PX).mean(-1)
-    noise, trust, (red, _, blue) = _noise_of(like.noise), _sample_trust(like.noise, white_balance), white_balance
+    noise, trust, (red, _, blue) = _noise_of(like.noise), sample_trust(like.noise, white_balance), white_balance
     halo = 2 * BORDER_PX
     rows: F32 = memory.empty((min(_STRIP_PX, height) + halo, *out.shape[1:]))
     rows[:halo] = first[:halo]
@@ -80,7 +83,7 @@ def corrected(
         tiles = np.ascontiguousarray(gain[top // TILE_PX : -(-(top + n) // TILE_PX)], np.float32)
         strip, result = rows[: n + halo], out[top : top + n]
         if sums.shape[1] == 6:
-            call("merge_finish_mosaic", sums, width, strip, top, noise, tiles, red, blue, *trust, worth, result)
+            call("merge_finish_mosaic", sums, width, strip, top, noise, tiles, red, blue, *trust, worth, blur, result)
         else:
             call("merge_finish_rgb", sums, strip, top, worth, result)
         rows[:halo] = rows[n : n + halo].copy()
@@ -97,7 +100,7 @@ def _noise_of(noise: NoiseModel) -> F32:
     return np.concatenate([np.resize(np.asarray(n, np.float32), 3) for n in (noise.alpha, noise.beta)])
 
 
-def _sample_trust(
+def sample_trust(
     noise: NoiseModel, white_balance: tuple[float, float, float], signal: float = 0.1
 ) -> tuple[float, float]:
     """Variance of a green sample over that of a balanced red and blue one, for a grey at a tenth of saturation."""

@@ -21,7 +21,7 @@ FILL = 0.02  # of wide sums among fine ones: nearly nothing, but where no sample
 # Variance of what is finer in chrominance and in luminance, for one sample's noise and a weight of 1 (measured on even
 # noise, 2 to 20 frames: 0.8 to 1.1, and 0.9 to 1.3, of this), and how far above it something is certain.
 NOISE_CHROMA, NOISE_LUMA, CERTAIN = 0.22, 0.003, 1.5
-AGAIN = 2.5  # times what is finer in luminance, where it is certain: the gather kernel and the blur took the rest
+AGAIN = 1.5  # times what is finer in luminance is added, where it is certain: what the gather kernel took
 GUARD = hl.TailStrategy.GuardWithIf
 
 
@@ -96,7 +96,8 @@ class FinishMosaic:
     """sums float16 [H, 6, W or more], W, rows of the first guess float32 [h + 4, 3, W + 4], row of the sums where it
     begins, noise of samples float32 [6] (alpha, then beta of R, G, B) and spatial gain float32 [th, tw] of the strip's
     tiles of 32 px, white balance of R and B (G is 1), trust in their samples (variance of a green sample over theirs,
-    balanced), frames that the guess is worth -> the guess corrected, as FinishRgb.
+    balanced), frames that the guess is worth, part of the little blur that luminance takes -> the guess corrected, as
+    FinishRgb.
 
     Differences of colour are smooth, luminance is not: what is added to the first guess's chrominance comes from sums
     blurred by a Gaussian of 0.8 px, what is added to its luminance from all samples of all colours with that taken out,
@@ -115,6 +116,7 @@ class FinishMosaic:
     trust_red = hl.InputScalar(hl.Float(32))
     trust_blue = hl.InputScalar(hl.Float(32))
     worth = hl.InputScalar(hl.Float(32))
+    blur = hl.InputScalar(hl.Float(32))
     out = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -139,9 +141,9 @@ class FinishMosaic:
         self.schedule(guess, tall, parts, column, added)
 
     def parts_of(self, tall, guess):
-        """Chrominance (R, B) of wide sums and what fine ones add to it; luminance of fine sums with the former, and
-        what bare ones add to it; how far both stand out of the noise, squared; shares of red and blue samples in the
-        luminance of fine sums, and what bare ones add to them."""
+        """Chrominance (R, B) of wide sums and what fine ones add to it; luminance of bare sums with the former, and
+        what they have beyond fine ones; how far both stand out of the noise, squared; shares of red and blue samples in
+        the luminance of bare sums, and what they have beyond those of fine ones."""
         g = self
         sums = [hl.Func(name) for name in ("bare", "fine", "wide")]
         bare, fine, wide = sums
@@ -187,17 +189,17 @@ class FinishMosaic:
         detail = high - low
         of_detail = hl.f32(NOISE_LUMA) * variance[1] * over[x, 7, y]
         told = [hl.f32(0.5) * colour, detail * detail * hl.fast_inverse(of_detail)]
-        return [*coarse, *finer, low, detail, *told, *shares, *(b - s for b, s in zip(sharper, shares, strict=True))]
+        return [*coarse, *finer, high, detail, *told, *sharper, *(b - s for b, s in zip(sharper, shares, strict=True))]
 
     def added_of(self, parts, told):
         """What is added to R, G, B of the first guess."""
-        red, blue, finer_red, finer_blue, low, detail, _, _, in_red, in_blue, more_red, more_blue = parts
+        red, blue, finer_red, finer_blue, light, detail, _, _, in_red, in_blue, more_red, more_blue = parts
         colour, luma = (hl.max(1 - hl.f32(CERTAIN) * hl.fast_inverse(hl.max(mean, hl.f32(1e-6))), 0) for mean in told)
         finer_red, finer_blue = colour * finer_red, colour * finer_blue
         # The luminance was made without what is finer in the chrominance.
-        low -= in_red * finer_red + in_blue * finer_blue
+        light -= in_red * finer_red + in_blue * finer_blue
         detail -= more_red * finer_red + more_blue * finer_blue
-        luma = low + hl.f32(AGAIN) * luma * detail
+        luma = light + (luma * (hl.f32(AGAIN) + self.blur) - self.blur) * detail
         return (luma + red + finer_red) * (1 / self.wb_red), luma, (luma + blue + finer_blue) * (1 / self.wb_blue)
 
     def schedule(self, guess, tall, parts, column, added):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from lichtbild.stages.merge.trust.grain import grain_of
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
+Number = TypeVar("Number", bound=np.generic)
 
 # Floats before and after the means of a frame: vectors of the kernel reach over the rim.
 MARGIN = 64
@@ -77,7 +79,7 @@ def trust_of(guide: Guide, frame: Frame, motion: Motion, shape: tuple[int, ...])
     agreement = memory.empty((2, *guide.mean.shape[1:]), np.uint8)
     call(
         "merge_agreement", guide.mean, guide.texture, _means(frame), guide.noise, motion.hand_px, motion.local_px,
-        _tolerated_texture(motion.doubt / guide.grain), int(motion.is_local.any()), agreement,
+        _tolerated_texture(motion.doubt / guide.grain), _apart(motion), agreement,
     )  # fmt: skip
     trust = memory.empty((2, *shape), np.uint8)
     call("merge_trust", agreement, trust)
@@ -138,6 +140,13 @@ def _means(frame: Frame) -> F32:
     return flat
 
 
+def _apart(motion: Motion) -> U8:
+    """Tiles in which the tiles' own motion differs from the hand's somewhere: those that move and, since motion is
+    bilinear between tiles, those around them; uint8 [th, tw]."""
+    differs = (motion.local_px != motion.hand_px).any(-1)
+    return _worst_around(differs).astype(np.uint8) if differs.any() else np.zeros(differs.shape, np.uint8)
+
+
 def _tolerated_texture(doubt: F32) -> F32:
     """Part of the texture's variance that may stand between two means of one thing, float32 [th, tw, 1].
 
@@ -147,8 +156,8 @@ def _tolerated_texture(doubt: F32) -> F32:
     return np.asarray(0.05 ** np.clip((_worst_around(doubt) - 0.7) / 0.3, 0, 1), np.float32)[..., None]
 
 
-def _worst_around(doubt: F32) -> F32:
+def _worst_around(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """The largest of a tile and its neighbours."""
-    padded = np.pad(doubt, 1, mode="edge")
-    th, tw = doubt.shape
+    padded = np.pad(values, 1, mode="edge")
+    th, tw = values.shape
     return np.asarray(np.max([padded[i : i + th, j : j + tw] for i in range(3) for j in range(3)], axis=0))

@@ -1,7 +1,7 @@
 """How far each frame can be trusted: means of blocks, their texture, agreement of two frames, and trust."""
 
 import halide as hl
-from halide_common import off_centre, padded_load, spline_pixels, tile_cells, total
+from halide_common import held, off_centre, padded_load, spline_pixels, tile_cells, total
 
 x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
 yo, yi = hl.Var("yo"), hl.Var("yi")
@@ -165,7 +165,8 @@ class Agreement:
     """Mean of 2 x 2 blocks of the reference and variance of its texture, each float32 [3, h, w]; mean of the other
     frame float32 [64 + 3 h w + 64]; noise of the difference of two such means float32 [th, tw, 6] (alpha, then beta of
     R, G, B), hand and local flow float32 [th, tw, 2], part of the texture that is tolerated float32 [th, tw, 1],
-    whether any tile moved apart -> uint8 [2, h, w]: trust (255 = full), and whether the local motion is the better."""
+    tiles in which the two flows differ somewhere, uint8 [th, tw] -> uint8 [2, h, w]: trust (255 = full), and whether
+    the local motion is the better."""
 
     mean = hl.InputBuffer(hl.Float(32), 3)
     texture = hl.InputBuffer(hl.Float(32), 3)
@@ -174,7 +175,7 @@ class Agreement:
     hand = hl.InputBuffer(hl.Float(32), 3)
     local = hl.InputBuffer(hl.Float(32), 3)
     tolerated = hl.InputBuffer(hl.Float(32), 3)
-    has_local = hl.InputScalar(hl.Int(32))
+    apart = hl.InputBuffer(hl.UInt(8), 2)
     out = hl.OutputBuffer(hl.UInt(8), 3)
 
     def generate(self):
@@ -196,21 +197,27 @@ class Agreement:
             return hl.select(inside, total * hl.f32(1 / 3), hl.f32(1e9))
 
         hand, own = hl.Func("by_hand"), hl.Func("by_own")
-        hand[x, y], own[x, y] = (disagreement(*self.samples(cells[k], w, h)) for k in (0, 1))
+        hand[x, y] = disagreement(*self.samples(cells[0], w, h))
+        # Of the local motion nothing is computed in tiles that have none.
+        once = hl.RDom([(0, 1)], "once")
+        tile = (held(v // LANES, g.apart.dim(k).extent() - 1) for k, v in enumerate((x, y)))
+        once.where(g.apart[tuple(tile)] != 0)
+        own[x, y] = hl.f32(1e9)
+        own[x, y] = disagreement(*self.samples(cells[1], w, h)) + hl.f32(once.x)
         # The hand's motion has the benefit of the doubt, or noise alone would tear still surfaces apart.
-        is_own = (g.has_local != 0) & (hand[x, y] > hl.f32(1.5)) & (own[x, y] < hl.f32(0.7) * hand[x, y])
+        is_own = (hand[x, y] > hl.f32(1.5)) & (own[x, y] < hl.f32(0.7) * hand[x, y])
         cost = hl.select(is_own, hl.f32(own[x, y]), hl.f32(hand[x, y]))
         # 1 up to 2.4 times what noise explains, 0 from 4.6 times (the curve of Wronski et al. 2019, equation 7).
         trust = hl.clamp(12 * hl.fast_exp(-cost) - hl.f32(0.12), 0, 1)
         g.out[x, y, c] = hl.u8(hl.select(c == 0, trust * 255 + hl.f32(0.5), hl.select(is_own, hl.f32(255), hl.f32(0))))
 
-        # Nothing of the local motion is computed where no tile has one.
         for k in range(3):
             g.out.output_buffer().dim(k).set_min(0)
         g.out.bound(c, 0, 2).reorder(c, x, y).unroll(c).vectorize(x, LANES, GUARD)
-        g.out.split(y, yo, yi, LANES, GUARD).parallel(yo).specialize(g.has_local == 0)
+        g.out.split(y, yo, yi, LANES, GUARD).parallel(yo)
         for func in (part, hand, own):
             func.compute_at(g.out, x).vectorize(x, LANES)
+        own.update(0).vectorize(x, LANES, GUARD)
         expected.compute_at(g.out, x).bound(c, 0, 3).unroll(c).vectorize(x, LANES)
         for func in cells:
             func.compute_at(g.out, yo)
@@ -261,6 +268,23 @@ class Trust:
         g.out.split(y, yo, yi, 32, GUARD).parallel(yo).vectorize(x, 4 * LANES, GUARD)
         row.compute_at(g.out, yi).vectorize(x, 4 * LANES)
         least.compute_at(g.out, x).vectorize(x, 4 * LANES)
+
+
+@hl.generator(name="merge_counted")
+class Counted:
+    """frames so far float32 [h, w], trust uint8 [2, h, w] in the hand's motion and in the tile's own (one of the two is
+    0 everywhere), what full trust counts -> frames with this one, may be the same array."""
+
+    frames = hl.InputBuffer(hl.Float(32), 2)
+    trust = hl.InputBuffer(hl.UInt(8), 3)
+    weight = hl.InputScalar(hl.Float(32))
+    out = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        part = hl.f32(g.trust[x, y, 0] | g.trust[x, y, 1])
+        g.out[x, y] = g.frames[x, y] + part * (hl.f32(1 / 255) * g.weight)
+        g.out.split(y, yo, yi, 64, GUARD).parallel(yo).vectorize(x, 4 * LANES, GUARD)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Many bursts at once: studies that simulate, develop and measure, over cameras and recipes."""
