@@ -87,7 +87,7 @@ def write(arguments: argparse.Namespace, burst: Burst, report: dict[str, Any], c
 
 def _reference(report: dict[str, Any]) -> str | None:
     reference = report.get("reference")
-    return reference if isinstance(reference, str) else None
+    return str(reference["frame"]) if isinstance(reference, dict) else None
 
 
 def _with_reference(burst: Burst, recipe: Recipe, arguments: argparse.Namespace) -> Burst:

@@ -106,9 +106,9 @@ def manifest(title: str, mime: str, provenance: Provenance) -> dict[str, Any]:
 
 
 def _signed(data: bytes, mime: str, credentials: Credentials, provenance: Provenance, path: Path) -> bytes:
+    signer = _signer(credentials)
     import c2pa
 
-    signer = _signer(credentials)
     target = io.BytesIO()
     try:
         # A picture of the picture would be 200 kB more, and says nothing that the picture does not.
@@ -130,7 +130,7 @@ def _signer(credentials: Credentials) -> Any:
     chain, key = _read(credentials.certificate), _read(credentials.key)
     url = credentials.timestamp_url
     try:
-        info = c2pa.C2paSignerInfo(credentials.algorithm, chain, key, None if url is None else url.encode())
+        info = c2pa.C2paSignerInfo(credentials.algorithm, chain, key, url)
         return c2pa.Signer.from_info(info)
     except (c2pa.C2paError, ValueError) as error:
         raise UsageError(
@@ -140,14 +140,12 @@ def _signer(credentials: Credentials) -> Any:
         ) from error
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_KEY_BYTES)
-        text = data.decode("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this is no PEM file"
-        raise UsageError(str(reason), where=path, hint="a PEM file") from error
-    if "-----BEGIN " not in text:
+    except OSError as error:
+        raise UsageError(str(error.strerror), where=path, hint="a PEM file") from error
+    if b"-----BEGIN " not in data or not data.isascii():
         raise UsageError("this is no PEM file", where=path, hint="a PEM file")
-    return text
+    return data

@@ -221,6 +221,8 @@ def provenance_of(report: Mapping[str, Any]) -> Provenance:
         }
     elif isinstance(frames, int):
         made["FrameCount"] = frames
+    if isinstance(report.get("reference"), dict):
+        made["Reference"] = str(report["reference"].get("frame", ""))
     for key, name in (("reference", "Reference"), ("pipeline", "Pipeline"), ("noise_source", "NoiseSource")):
         if isinstance(report.get(key), str | int | float):
             made[name] = report[key]
