@@ -233,8 +233,10 @@ def credentials(tmp_path_factory) -> Credentials:
             .serial_number(x509.random_serial_number()).not_valid_before(start)
             .not_valid_after(start + datetime.timedelta(days=36500))
             .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(digital_signature=not is_root, key_cert_sign=is_root, crl_sign=is_root, **usage),
-                           critical=True)
+            .add_extension(
+                x509.KeyUsage(digital_signature=not is_root, key_cert_sign=is_root, crl_sign=is_root, **usage),
+                critical=True,
+            )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         )  # fmt: skip
@@ -262,13 +264,21 @@ def state_of(path):
     """(state, problems but that nobody knows the signer, assertions) as the reader of the consortium sees a file."""
     import c2pa
 
-    mime = {".jpg": "image/jpeg", ".avif": "image/avif", ".heic": "image/heic", ".jxl": "image/jxl", ".png": "image/png",
-            ".dng": "image/dng", ".tif": "image/tiff"}[path.suffix]  # fmt: skip
+    mime = "image/" + {".jpg": "jpeg", ".tif": "tiff"}.get(path.suffix, path.suffix[1:])
     with c2pa.Reader(mime, io.BytesIO(path.read_bytes())) as reader:
         told = json.loads(reader.json())
     manifest = told["manifests"][told["active_manifest"]]
     problems = [status["code"] for status in told.get("validation_status", [])]
     return told["validation_state"], [code for code in problems if code != "signingCredential.untrusted"], manifest
+
+
+def _state_or_refusal(path):
+    import c2pa
+
+    try:
+        return state_of(path)[0]
+    except c2pa.C2paError:
+        return "refused"  # so damaged that it cannot even be read
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.avif", "a.heic", "a.jxl", "a.png", "a.tif", "a.dng"])
@@ -287,10 +297,7 @@ def test_signed_files_are_valid(photo, credentials, tmp_path, name):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x55
     path.write_bytes(data)
-    try:
-        assert state_of(path)[0] == "Invalid"
-    except Exception as error:
-        assert type(error).__module__.startswith("c2pa")  # damaged so that it cannot even be read
+    assert _state_or_refusal(path) in ("Invalid", "refused")
 
 
 def test_a_signed_gain_map_is_still_found(photo, credentials, tmp_path):

@@ -62,6 +62,21 @@ class GaussianEdge:
             widening += sign * s * phi
         return edge / area, slope / area, widening / area
 
+    def looked_up(self, d_px: Floats) -> tuple[Floats, Floats, Floats]:
+        """`parts` from a table: the edge and its slope to 1e-8 (cubic Hermite), the widening to 2e-4 of its peak."""
+        total = float(np.sqrt(self.sigma_px**2 + 1 / 12))
+        reach, step = 6 * total + 1, total / 30
+        grid = np.arange(-reach, reach + 2 * step, step)
+        edge, slope, widening = self.parts(grid)
+        t = np.clip((d_px + reach) / step, 0, grid.size - 1.001)
+        k = t.astype(np.intp)
+        t -= k
+        rise, first, last = edge[k + 1] - edge[k], step * slope[k], step * slope[k + 1]
+        bend, twist = 3 * rise - 2 * first - last, first + last - 2 * rise
+        value = edge[k] + t * (first + t * (bend + t * twist))
+        gradient = (first + t * (2 * bend + 3 * t * twist)) / step
+        return value, gradient, widening[k] + t * (widening[k + 1] - widening[k])
+
     def transfer(self, frequency: Floats) -> Floats:
         """MTF at cy/px along the normal: exp(-2 pi^2 s^2 f^2) sinc(f cos a) sinc(f sin a)."""
         return np.asarray(np.exp(-2 * (np.pi * self.sigma_px * frequency) ** 2) * self.pixel(frequency))

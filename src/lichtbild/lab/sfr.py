@@ -82,6 +82,14 @@ DEFAULT = EdgeSettings()
 
 
 @dataclass(frozen=True)
+class KnownLine:
+    """Where an edge lies in its region: column = a + b row, or row = a + b column if it runs from left to right."""
+
+    line: tuple[float, float]
+    is_turned: bool
+
+
+@dataclass(frozen=True)
 class Sfr:
     """The response of one edge.
 
@@ -139,7 +147,10 @@ class Sfr:
 
 
 def measure_edge(
-    region: Floats, settings: EdgeSettings = DEFAULT, is_plane: npt.NDArray[np.bool_] | None = None
+    region: Floats,
+    settings: EdgeSettings = DEFAULT,
+    is_plane: npt.NDArray[np.bool_] | None = None,
+    line: KnownLine | None = None,
 ) -> Sfr:
     """The spatial frequency response of the one edge in a region.
 
@@ -152,6 +163,8 @@ def measure_edge(
     is_plane
         bool [2, 2]: which pixels of a mosaic count, from the region's first pixel on (the greens of an RGGB region:
         [[0, 1], [1, 0]]). Nothing is demosaiced; frequencies stay in cycles a pixel of the sensor. None: all.
+    line
+        Where the edge lies, if it is known; the region may then hold other things beyond `reach_px`.
 
     Returns
     -------
@@ -180,7 +193,10 @@ def measure_edge(
         return _found(settings, finding)
     linear = linearised(region, settings.encoding)
     samples = EdgeSamples.of(linear) if is_plane is None else EdgeSamples.of_mosaic(linear, is_plane)
-    samples, is_turned = samples.upright()
+    if line is None:
+        samples, is_turned = samples.upright()
+    else:
+        samples, is_turned = (samples.turned() if line.is_turned else samples), line.is_turned
     finding = _too_small(samples)
     if finding:
         return _found(settings, finding)
@@ -189,7 +205,7 @@ def measure_edge(
             lattice = samples.lattices[0]
             return _of_iso(iso_sfr(lattice.values), lattice.step, is_turned, settings)
         noise = None if settings.noise is None else EdgeNoise.of_model(settings.noise)
-        fit = fit_edge(samples, noise, settings.reach_px)
+        fit = fit_edge(samples, noise, settings.reach_px, None if line is None else line.line)
     except (NoEdge, np.linalg.LinAlgError) as error:
         return _found(settings, str(error))
     finding = (

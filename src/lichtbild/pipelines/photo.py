@@ -125,7 +125,7 @@ def negative(
     `explain` gets pictures of what was found, one by one.
     """
     plan, reference = intake.plan(burst, params.quad_bayer, params.reduce)
-    work = _Steps(len(burst), progress)
+    work = _Steps(len(plan.order), progress)
     work.step("read", reference.info.name)
     if len(burst) == 1 or min(reference.shape) < MIN_SIZE_PX:
         work.step("repair", "")
