@@ -73,6 +73,7 @@ BENCHMARKS = (
     Benchmark("raw_readers", QUALITY),
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
     Benchmark("motion", QUALITY),
+    Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )

@@ -208,14 +208,20 @@ def test_wrong_presets_are_told(content, said, burst, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def credentials(tmp_path_factory) -> Credentials:
-    """A chain of the test's own: a root that vouches for one signer, keys on P-256."""
+    """A chain of the test's own."""
     pytest.importorskip("c2pa", reason="c2pa-python is not installed")
-    x509 = pytest.importorskip("cryptography.x509", reason="cryptography is not installed")
+    pytest.importorskip("cryptography", reason="cryptography is not installed")
+    return made_credentials(tmp_path_factory.mktemp("keys"))
+
+
+def made_credentials(folder: Path) -> Credentials:
+    """A root that vouches for one signer, keys on P-256, as PEM files in `folder`."""
+    import c2pa  # noqa: F401  (what has to be there to use them)
+    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-    folder = tmp_path_factory.mktemp("keys")
     start = datetime.datetime(2026, 1, 1)
 
     def name(text):
