@@ -177,7 +177,7 @@ def negatives(folder: Path) -> None:
             said = validated(path) if shutil.which("exiftool") else "not installed"
             print(f"| {form} | {coding} | {path.stat().st_size} | {' | '.join(cells)} | {said} |")
     print(
-        "\nColour: correlation of the picture's warmth with the scene's; grey: mean chroma of its grey quarter in codes."
+        "\nColour: correlation of the picture's warmth with the scene's; grey: mean chroma of a grey quarter in codes."
     )
 
 
