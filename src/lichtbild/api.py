@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lichtbild import looks
-from lichtbild.core import Burst, Frame, Progress, Recipe, silent
+from lichtbild.core import Burst, Camera, Frame, FrameSource, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
 from lichtbild.output.explain import ExplainFolder
@@ -17,6 +17,7 @@ from lichtbild.output.photo import Photo
 from lichtbild.pipelines import photo
 from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
 from lichtbild.pipelines.recipes import recipe_of
+from lichtbild.stages.colour import ColourParams
 from lichtbild.stages.reduce import ReduceParams
 
 __all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "preview", "read", "save_negative"]
@@ -163,6 +164,7 @@ def _developed(
 ) -> Photo:
     burst = burst if isinstance(burst, Burst) else read(burst)
     look = looks.chosen(params.look)  # before any work: a name may be wrong
+    burst = _in_colours(burst, params.colour)
     observer = _observer(explain)
     done, negative = photo.develop(
         burst,
@@ -226,6 +228,44 @@ def _params(params: dict[str, dict[str, Any]] | Recipe | None) -> PhotoParams:
     if isinstance(params, Recipe):
         params = {stage: entry.get("params", {}) for stage, entry in params.stages.items()}
     return PhotoParams.from_values(params or {})
+
+
+def _in_colours(burst: Burst, params: ColourParams) -> Burst:
+    """The burst with the camera profile that is asked for, and without the maker's look where that is not.
+
+    Raises
+    ------
+    UsageError
+        If the profile is of another camera.
+    """
+    chosen = None
+    if params.profile:
+        from lichtbild.capture.dng.profile import read_dcp
+
+        chosen = read_dcp(params.profile)
+
+    def dressed(camera: Camera) -> Camera:
+        profile = chosen or camera.profile
+        if chosen is not None:
+            own = {camera.unique_name.lower(), f"{camera.make} {camera.model}".strip().lower(), camera.model.lower()}
+            if chosen.camera and chosen.camera.lower() not in own and not params.any_camera:
+                raise UsageError(
+                    f"this profile is of {chosen.camera!r}, the picture is of {camera.name!r}",
+                    where=params.profile,
+                    hint="--colour-any-camera, if it is the same sensor",
+                )
+            camera = dataclasses.replace(camera, colour=chosen.calibration)
+        if profile is not None and not params.maker_look:
+            profile = dataclasses.replace(profile, look=None, tone_curve=None)
+        return dataclasses.replace(camera, profile=profile)
+
+    if chosen is None and all(source.info.camera.profile is None for source in burst.sources):
+        return burst
+
+    def told(source: FrameSource) -> FrameSource:
+        return dataclasses.replace(source, info=dataclasses.replace(source.info, camera=dressed(source.info.camera)))
+
+    return dataclasses.replace(burst, sources=tuple(told(source) for source in burst.sources))
 
 
 def _with_look(params: PhotoParams, look: str | None) -> PhotoParams:

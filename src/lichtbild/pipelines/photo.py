@@ -22,6 +22,7 @@ from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.align.turned import told_by_gyro
+from lichtbild.stages.colour import ColourParams
 from lichtbild.stages.deconvolution import DeconvolutionParams
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
@@ -56,6 +57,7 @@ class PhotoParams:
     deconvolution: DeconvolutionParams = dataclasses.field(default_factory=DeconvolutionParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
     white_balance: WhiteBalanceParams = dataclasses.field(default_factory=WhiteBalanceParams)
+    colour: ColourParams = dataclasses.field(default_factory=ColourParams)
     highlights: HighlightsParams = dataclasses.field(default_factory=HighlightsParams)
     tone: ToneParams = dataclasses.field(default_factory=ToneParams)
     sharpen: SharpenParams = dataclasses.field(default_factory=SharpenParams)

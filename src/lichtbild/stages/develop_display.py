@@ -88,6 +88,7 @@ def analyse_proxy(
     white = white_balance.find(proxy.info, params.white_balance, proxy)
     colour_facts = colour.analyse(proxy.info, white.neutral, white.xy)
     colour_facts = replace(colour_facts, matrix=look.mono_matrix(colour_facts.matrix, params.look))
+    proxy = colour.profile.apply(proxy, colour_facts.profile)
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
     work = colour.apply(rebuilt, white.neutral, colour_facts)
@@ -155,6 +156,7 @@ def render_reference(
     """`render`, stage by stage in NumPy."""
     params = params or DevelopParams()
     window = window or (0, 0, *facts.shape)
+    frame = colour.profile.apply_reference(frame, facts.colour.profile)
     surround = sample_nodes(facts.highlights.surround, facts, window, frame.shape)
     rebuilt = highlights.apply(frame, facts.white.neutral, facts.highlights, surround, params.highlights)
     work = colour.apply(rebuilt, facts.white.neutral, facts.colour)
@@ -313,6 +315,7 @@ def render_part(
         out = memory.empty((last - first, width, 3), KINDS[bits])
     elif out.shape != (last - first, width, 3) or out.dtype != KINDS[bits] or not out.flags.c_contiguous:
         raise ShapeError(f"{last - first} x {width} px of {bits} bits do not fit {out.shape} {out.dtype}", where="out")
+    frame = colour.profile.apply(frame, facts.colour.profile)
     work_noise = colour.work_noise(frame.noise, facts.white.neutral, facts.colour)
     sharpen_params = sharpen_of(frame, params)
     sharpen_facts = sharpen.analyse(work_noise.alpha, work_noise.beta, sharpen_params)
@@ -378,7 +381,7 @@ def scene_part(
 ) -> None:
     """The light of some rows of a picture, before any tone curve: WORK_RGB, 0.18 = mid grey at the exposure found.
 
-    Clipped channels are rebuilt as for the picture; nothing is sharpened and no look is laid over it. `frame`, `part`
+    Clipped channels are rebuilt as for the picture; nothing is sharpened, of a look only its panchromatic mix is there. `frame`, `part`
     and `facts` as in `render_part`; `out`, float32 [last - first, width, 3], is written.
     """
     params = params or DevelopParams()
@@ -389,8 +392,8 @@ def scene_part(
     y, x = place[2] / height, place[3] / width  # the picture of the facts may be larger or smaller
     window = (place[0] + above * y, place[1] - left * x, frame.shape[0] * y, frame.shape[1] * x)
     surround = sample_nodes(facts.highlights.surround, facts, window, frame.shape)
+    frame = colour.profile.apply(frame, facts.colour.profile)
     rebuilt = highlights.apply(frame, facts.white.neutral, facts.highlights, surround, params.highlights)
     work = colour.apply(rebuilt, facts.white.neutral, facts.colour).pixels
-    np.multiply(
-        work[first - above : last - above, left : left + width], np.float32(2.0**facts.tone.exposure_ev), out=out
-    )
+    work = work[first - above : last - above, left : left + width]
+    np.multiply(work, np.float32(2.0**facts.tone.exposure_ev), out=out)
