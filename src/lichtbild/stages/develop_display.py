@@ -381,8 +381,8 @@ def scene_part(
 ) -> None:
     """The light of some rows of a picture, before any tone curve: WORK_RGB, 0.18 = mid grey at the exposure found.
 
-    Clipped channels are rebuilt as for the picture; nothing is sharpened, of a look only its panchromatic mix is there. `frame`, `part`
-    and `facts` as in `render_part`; `out`, float32 [last - first, width, 3], is written.
+    Clipped channels are rebuilt as for the picture; nothing is sharpened, of a look only its panchromatic mix is there.
+    `frame`, `part` and `facts` as in `render_part`; `out`, float32 [last - first, width, 3], is written.
     """
     params = params or DevelopParams()
     top, left, height, width = part.crop
