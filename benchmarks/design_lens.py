@@ -157,14 +157,9 @@ class Problem:
             a, b = lens.surfaces[k], lens.surfaces[k + 1]
             reach = min(self.reach[min(k - 1, self.n_c - 1)], self.reach[min(k, self.n_c - 1)])
             least = 0.04 if a.material is not AIR else 0.008
-            for r in np.linspace(0.3, 1, 6) * reach:
-                gap = (
-                    a.thickness_mm
-                    + float(np.nan_to_num(b.sag_mm(r), nan=-1))
-                    - float(np.nan_to_num(a.sag_mm(r), nan=1))
-                )
-                short.append(max(least - gap, 0))
-        return np.array(short)
+            r = np.linspace(0.3, 1, 6) * reach
+            short.append(np.maximum(least - (a.thickness_mm + b.sag_mm(r) - a.sag_mm(r)), 0))
+        return np.concatenate(short)
 
     def renew(self, v: np.ndarray) -> np.ndarray:
         """How far out each surface is used; the vector for the new units."""
