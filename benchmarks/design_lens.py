@@ -2,6 +2,9 @@
 
     .venv/bin/python benchmarks/design_lens.py wide_f22 src/lichtbild/cameras/lenses/wide_f22.json
 
+`tele_f28` reaches its whole picture with 0.2 um rms; `wide_f22` has stopped at 83 % of field and opening so far (f/2.5,
+34 degrees; 0.9 um), which is why no body uses it yet.
+
 Where it stands is kept beside the output (.npz): called again, it goes on from there.
 
 No maker's prescription of such lenses is public. These are of the class: as many elements, of the same plastics, the
