@@ -61,7 +61,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("speed", RESULTS),
-    Benchmark("output_formats", RESULTS, "Formats", is_text=True),
+    Benchmark("output_formats", RESULTS, "Formats", ("--repeat", "1"), is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
     Benchmark("merge_limits", QUALITY, "What the merge owes every place of a picture"),
     Benchmark("reconstruct_quality", QUALITY),
@@ -72,7 +72,9 @@ BENCHMARKS = (
     Benchmark("twins", QUALITY),
     Benchmark("raw_readers", QUALITY),
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
+    Benchmark("lab_accuracy", QUALITY, "How exact the lab is"),
     Benchmark("motion", QUALITY),
+    Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )
