@@ -75,6 +75,8 @@ BENCHMARKS = (
     Benchmark("lab_accuracy", QUALITY, "How exact the lab is"),
     Benchmark("motion", QUALITY),
     Benchmark("optics_figures", QUALITY),
+    Benchmark("sfr_accuracy", QUALITY, "Slanted edges against edges of known MTF"),
+    Benchmark("lab_charts", QUALITY, "Texture, star, geometry and stabilisation of the lab"),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )
 
