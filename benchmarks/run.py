@@ -61,7 +61,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("speed", RESULTS),
-    Benchmark("output_formats", RESULTS, "Formats", is_text=True),
+    Benchmark("output_formats", RESULTS, "Formats", ("--repeat", "1"), is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
     Benchmark("merge_limits", QUALITY, "What the merge owes every place of a picture"),
     Benchmark("reconstruct_quality", QUALITY),
@@ -74,6 +74,7 @@ BENCHMARKS = (
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
     Benchmark("lab_accuracy", QUALITY, "How exact the lab is"),
     Benchmark("motion", QUALITY),
+    Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
     Benchmark("sfr_accuracy", QUALITY, "Slanted edges against edges of known MTF"),
     Benchmark("lab_charts", QUALITY, "Texture, star, geometry and stabilisation of the lab"),

@@ -16,7 +16,7 @@ from lichtbild.core.mosaic import mosaic_of
 from lichtbild.core.params import Params
 from lichtbild.pipelines import best, disputed, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
-from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish
+from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish, in_register
 from lichtbild.pipelines.restored import restored
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
@@ -242,6 +242,7 @@ def develop(
     bits: int = 8,
     look: Look | None = None,
     headroom_ev: float = 0.0,
+    scene: bool = False,
     explain: Observer | None = None,
 ) -> tuple[Finished, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from.
@@ -251,7 +252,8 @@ def develop(
     """
     look = look or Look()
     made = negative(burst, params, progress, explain=explain)
-    source = restored(source_of(made), params.deconvolution)
+    frame, told = in_register(made.frame, made.white_balance, params.lens)
+    source = restored(source_of(dataclasses.replace(made, frame=frame)), params.deconvolution)
     if explain:
         explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen, look)
@@ -260,7 +262,7 @@ def develop(
     def rest(event: ProgressEvent) -> None:
         progress(ProgressEvent(event.stage, _Steps.SHARE + share * event.done, 1.0))
 
-    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev)
+    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev, scene=scene)
     facts = done.facts
     report = made.report | {
         "white": {
@@ -271,6 +273,7 @@ def develop(
         "exposure_ev": round(facts.tone.exposure_ev, 2),
         "look": look.name,
         "assumed": [*made.report["assumed"], *facts.reasons],
+        "notes": [*made.report.get("notes", ()), *told, *done.told],
     }
     done = dataclasses.replace(done, picture=done.picture.replaced(colour_space=space))
     return done, dataclasses.replace(made, report=report)
