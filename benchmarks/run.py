@@ -61,7 +61,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("speed", RESULTS),
-    Benchmark("output_formats", RESULTS, "Formats", is_text=True),
+    Benchmark("output_formats", RESULTS, "Formats", ("--repeat", "1"), is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
     Benchmark("merge_limits", QUALITY, "What the merge owes every place of a picture"),
     Benchmark("reconstruct_quality", QUALITY),
@@ -76,6 +76,8 @@ BENCHMARKS = (
     Benchmark("motion", QUALITY),
     Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
+    Benchmark("sfr_accuracy", QUALITY, "Slanted edges against edges of known MTF"),
+    Benchmark("lab_charts", QUALITY, "Texture, star, geometry and stabilisation of the lab"),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )
 

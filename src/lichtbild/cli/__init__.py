@@ -8,11 +8,13 @@ Exit codes: 0 done, 1 done in part, 2 wrong usage, 3 unreadable input or failed 
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 VERBS = {
     "develop": "a burst, or a single frame, to the finished picture",
@@ -89,3 +91,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     console = Console(as_json=parsed.json, is_quiet=parsed.quiet)
     return guarded(lambda: verb_module(parsed.verb).run(parsed, console), console, is_debug=parsed.debug)
+
+
+def command() -> NoReturn:
+    """The command as a process of its own.
+
+    It ends without taking the interpreter apart: a twentieth of the time of developing one frame went into giving back
+    memory, object by object, that the system takes back at once.
+    """
+    code = main()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
