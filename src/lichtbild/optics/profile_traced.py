@@ -74,6 +74,9 @@ def _distortion(table: FieldTable, corner_mm: float) -> tuple[tuple[float, ...],
 def _shading(table: FieldTable, corner_mm: float) -> Shading:
     """At common radii: each colour lands at its own height."""
     radii = np.linspace(0, 1, 25)
-    light = [np.interp(radii, table.height_mm[c] / corner_mm, table.illumination[c]) for c in range(3)]
+    light = []
+    for height, found in zip(table.height_mm, table.illumination, strict=True):
+        lit = np.isfinite(found)  # at the rim of the lens's own picture a bundle may have no size
+        light.append(np.interp(radii, height[lit] / corner_mm, found[lit]))
     # A corner that gets no light cannot be given any: no gain above 50.
     return Shading(radii, np.maximum(np.stack(light), 0.02))
