@@ -2,9 +2,11 @@
 
     .venv/bin/python benchmarks/design_lens.py wide_f22 src/lichtbild/cameras/lenses/wide_f22.json
 
+Where it stands is kept beside the output (.npz): called again, it goes on from there.
+
 No maker's prescription of such lenses is public. These are of the class: as many elements, of the same plastics, the
 same focal length, stop and picture. What is minimised: distances of rays from the middle ray of their point, over six
-fields and three colours, and departures from the focal length, from straight lines (2 % are free), from a bearable
+fields and three colours, and departures from the focal length, from straight lines (2.5 % are free), from a bearable
 angle at the sensor and from glass that can be made. Lengths are for a focal length of 1 mm until the end.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy.optimize
@@ -39,13 +42,13 @@ class Design:
     most_length: float
     focal_mm: float
     source: str
-    steepest_deg: float = 34.0
+    steepest_deg: float = 36.0
 
 
 DESIGNS = {
     "wide_f22": Design(
         ((2.3, -0.25, 0.17, 0.03, CLEAR), (-0.5, 0.75, 0.065, 0.12, DENSE), (0.1, 0.0, 0.11, 0.10, CLEAR),
-         (-0.7, -2.2, 0.17, 0.04, CLEAR), (1.6, 2.6, 0.12, 0.16, CLEAR)),
+         (-0.5, -1.6, 0.17, 0.04, CLEAR), (0.7, 1.5, 0.12, 0.16, CLEAR)),
         2.2, 0.80, 6, 1.42, 3.87, "own design of the class of a 27 mm equivalent f/2.2 phone lens, five plastics",
     ),
     "tele_f28": Design(
@@ -66,8 +69,8 @@ class Problem:
         terms = np.zeros(2 * n * design.n_terms)
         self.start = np.concatenate([curvatures, spaces, terms, [0.0]])
         self.n_c, self.n_s = 2 * n, 2 * n
-        low = np.concatenate([curvatures * 0 - 6, np.tile([0.055, 0.012], n), terms - 9, [-0.03]])
-        high = np.concatenate([curvatures * 0 + 6, np.tile([0.26, 0.45], n), terms + 9, [0.03]])
+        low = np.concatenate([curvatures * 0 - 6, np.tile([0.055, 0.012], n), terms - 40, [-0.03]])
+        high = np.concatenate([curvatures * 0 + 6, np.tile([0.26, 0.45], n), terms + 40, [0.03]])
         self.bounds = low, high
         shares = np.array([0, 0.3, 0.5, 0.7, 0.85, 1.0])
         self.shares = shares
@@ -100,7 +103,8 @@ class Problem:
             power = 4 + 2 * np.arange(d.n_terms)
             even = (0.0, *(terms[k] * 0.05 / self.reach[k] ** power))
             material = d.elements[k // 2][4] if k % 2 == 0 else AIR
-            surfaces.append(Surface(c[k], spaces[k], material, np.inf, 0.0, even))
+            # A paraboloid below the powers: a sphere would end before the edge of the last elements.
+            surfaces.append(Surface(c[k], spaces[k], material, np.inf, -1.0, even))
         surfaces.append(Surface(0.0, 0.055, FILTER))
         surfaces.append(Surface(0.0, 0.06, AIR))
         lens = Prescription("design", tuple(surfaces), 0, d.radius, d.source)
@@ -139,7 +143,7 @@ class Problem:
         height, wanted = chief[1, :, 0], -self.tangents if np.median(chief[1, 1:, 0]) < 0 else self.tangents
         thin = paraxial(lens, WAVES[0])
         bend = (height[1:] - wanted[1:]) / self.tangents[1:]
-        extra = [np.sign(bend) * np.maximum(np.abs(bend) - 0.02, 0) * 20,
+        extra = [np.sign(bend) * np.maximum(np.abs(bend) - 0.025, 0) * 20,
                  [(thin.focal_length_mm - 1) * 40],
                  np.maximum(np.abs(np.degrees(steep)) - d.steepest_deg, 0) * 0.2,
                  [max(lens.vertices_mm[-1] - d.most_length, 0) * 20],
@@ -182,17 +186,20 @@ class Problem:
         terms = terms * (new[:, None] / self.reach[:, None]) ** power
         self.reach = new
         out = v.copy()
-        out[self.n_c + self.n_s : -1] = np.clip(terms, -8.99, 8.99).ravel()
+        out[self.n_c + self.n_s : -1] = np.clip(terms, -39.9, 39.9).ravel()
         return out
 
 
-def solve(design: Design, rounds: int, seed: int) -> tuple[Problem, np.ndarray]:
+def solve(design: Design, rounds: int, seed: int, kept: Path) -> tuple[Problem, np.ndarray]:
     problem = Problem(design)
     rng = np.random.default_rng(seed)
     v = problem.start.copy()
     v = problem.scaled(v)
     v[: problem.n_c] += rng.normal(0, 0.02, problem.n_c)
     share, step = 0.3, 0.12
+    if kept.exists():
+        with np.load(kept) as before:
+            v, problem.reach, share = before["v"], before["reach"], float(before["share"])
     problem.opened(share)
     for k in range(rounds):
         low, high = problem.bounds
@@ -201,13 +208,19 @@ def solve(design: Design, rounds: int, seed: int) -> tuple[Problem, np.ndarray]:
                                              max_nfev=6 if share < 1 else 25, ftol=1e-3)  # fmt: skip
         # What loses rays or is worse than before is forgotten, and a smaller step tried.
         if problem.whole_at(found.x):
-            v = problem.renew(found.x)
+            v, old = found.x, problem.reach.copy()
+            renewed = problem.renew(v)
+            if problem.whole_at(renewed):
+                v = renewed
+            else:
+                problem.reach = old
         else:
             share = max(0.3, share - 0.5 * step)
             problem.opened(share)
         xy, _ = problem.rays(problem.lens(v), WAVES[0])
         spot = np.sqrt(np.mean(((xy - xy[:, :, :1]) ** 2).sum(0), 1)) * design.focal_mm * 1e3
         print(f"round {k}: field {share:.3f}, cost {found.cost:.4f}, rms spot um {np.round(spot, 2)}", flush=True)
+        np.savez(kept, v=v, reach=problem.reach, share=share)
         # As far as no ray is lost.
         while share < 1:
             wider = min(1.0, share + step)
@@ -216,7 +229,7 @@ def solve(design: Design, rounds: int, seed: int) -> tuple[Problem, np.ndarray]:
                 share, step = wider, min(step * 1.5, 0.12)
                 break
             step /= 2
-            if step < 0.004:
+            if step < 0.002:
                 step = 0.03
                 problem.opened(share)
                 break
@@ -240,7 +253,7 @@ def finished(problem: Problem, v: np.ndarray, name: str) -> Prescription:
         r = np.hypot(met[number, 0], met[number, 1])
         free = float(s.semi_diameter_mm) if number == 0 else float(np.nanmax(r)) * 1.02 + 1e-4
         even = tuple(float(a * k ** (1 - 2 * (p + 1))) for p, a in enumerate(s.even))
-        surfaces.append(Surface(s.curvature / k, s.thickness_mm * k, s.material, free * k, 0.0, even))
+        surfaces.append(Surface(s.curvature / k, s.thickness_mm * k, s.material, free * k, s.conic, even))
     made = Prescription(name, tuple(surfaces), 0, d.radius * d.focal_mm, d.source)
     return made.focused(through_focus_mm(made))
 
@@ -252,7 +265,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    problem, v = solve(DESIGNS[given.design], given.rounds, given.seed)
+    problem, v = solve(DESIGNS[given.design], given.rounds, given.seed, Path(given.output).with_suffix(".npz"))
     write_lens(finished(problem, v, given.design), given.output)
 
 

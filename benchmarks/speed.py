@@ -179,7 +179,8 @@ from lichtbild.core import FrameSource
 
 burst = api.read(sys.argv[2:])
 decoded = [source.read() for source in burst.sources]
-sources = tuple(FrameSource(s.info, lambda p=p: p) for s, p in zip(burst.sources, decoded))
+rows = lambda p: lambda first, last: p[first:last]
+sources = tuple(FrameSource(s.info, lambda p=p: p, read_rows=rows(p)) for s, p in zip(burst.sources, decoded))
 burst = dataclasses.replace(burst, sources=sources)
 runs = []
 for _ in range(int(sys.argv[1])):

@@ -17,11 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from lichtbild.optics.aim import ObjectPoint
+from lichtbild.optics.aim import ObjectPoint, aim, launch
 from lichtbild.optics.field import full_angle_deg
 from lichtbild.optics.prescription import Prescription, paraxial
-from lichtbild.optics.psf_field import psf_field
-from lichtbild.optics.trace import Rays, trace
+from lichtbild.optics.psf import mtf, psf
+from lichtbild.optics.pupil import fit_pupil
+from lichtbild.optics.trace import trace
 from lichtbild.simulate.bodies import Module, body_names, load_body
 from lichtbild.simulate.oversample import oversampled
 from lichtbild.simulate.sensor import expose
@@ -59,20 +60,11 @@ def table() -> None:
 def spot_um(lens: Prescription, share: float) -> float:
     """RMS distance of rays from their middle at a share of the picture's half diagonal, um, green."""
     angle = full_angle_deg(lens, share * lens.image_radius_mm, WAVE) if share else 0.0
-    from lichtbild.optics.pupil import fit_pupil
-
-    pupil = fit_pupil(lens, ObjectPoint((0.0, angle)), WAVE)
-    thin = paraxial(lens, WAVE)
     y, x = np.mgrid[-1:1.001:0.08, -1:1.001:0.08]
     inside = x**2 + y**2 <= 1
-    from lichtbild.optics.aim import aim, launch
-
     stop = lens.surfaces[lens.stop].semi_diameter_mm
     places = aim(lens, ObjectPoint((0.0, angle)), np.stack([x[inside], y[inside]]) * stop, WAVE)
     rays = trace(lens, launch(lens, ObjectPoint((0.0, angle)), places)[0], WAVE)
-    assert isinstance(rays, Rays)
-    assert thin.focal_length_mm
-    assert pupil is not None
     hit = rays.position_mm[:2, rays.lost == 0]
     return float(np.sqrt(((hit - hit.mean(1, keepdims=True)) ** 2).sum(0).mean()) * 1e3)
 
@@ -104,9 +96,6 @@ def lenses() -> None:
 
 def axial_mtf(module: Module, per_mm: np.ndarray) -> np.ndarray:
     """Modulation of the lens alone on the axis in green light, along one axis."""
-    from lichtbild.optics.psf import mtf, psf
-    from lichtbild.optics.pupil import fit_pupil
-
     lens = module.prescription()
     pupil = fit_pupil(lens, ObjectPoint(), WAVE)
     pitch = WAVE * 1e-6 / (4 * float(pupil.half.max()))
@@ -120,8 +109,8 @@ def crossing(f: np.ndarray, values: np.ndarray, level: float) -> float:
 
 def oversampling() -> None:
     print("## Seven pixels to one\n")
-    print("Flat frames of the 41 MP twin at base ISO, photons alone and with all its noise: signal over noise of the")
-    print("green plane, temporal, at full size and oversampled 2.76 times (goal 2.76 where photons limit).\n")
+    print("Flat grey frames of the 41 MP twin at base ISO, photons alone and with all its noise: signal over temporal")
+    print("noise of blocks of 4 x 4 pixels, at full size and oversampled 2.76 times (goal 2.76 where photons limit).\n")
     print("| level of white | full | 5 MP | gain | full, all noise | 5 MP, all noise | gain |")
     print("|---|---|---|---|---|---|---|")
     module = load_body("lumia1020").module("full")
@@ -133,16 +122,17 @@ def oversampling() -> None:
         for sensor in (quiet.sensor(), replace(module.sensor(), electrical=quiet.sensor().electrical)):
             light = np.full((552, 552), level, np.float32)
             frames = [expose(sensor, light, 100.0, s, time_s=0.01).astype(float) - sensor.black for s in (1, 2)]
-            one, fine = (ratio(*(green(f, sensor.cfa.colours) for f in frames)), None)
-            assert fine is None
-            big = ratio(*(oversampled(f, sensor.cfa, 2.76)[..., 1] for f in frames))
+            one = ratio(*(blocks(f) for f in frames))
+            big = ratio(*(blocks(oversampled(f, sensor.cfa, 2.76) @ (0.25, 0.5, 0.25)) for f in frames))
             cells += [f"{one:.1f}", f"{big:.1f}", f"{big / one:.2f}"]
         print(f"| {level} | {' | '.join(cells)} |")
     print()
 
 
-def green(frame: np.ndarray, colours: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
-    return np.stack([frame[i::2, j::2] for i in range(2) for j in range(2) if colours[i][j] == 1])
+def blocks(frame: np.ndarray) -> np.ndarray:
+    """Means of 4 x 4 pixels: parts of pixels are shared between neighbours of the small picture, and their noise."""
+    n = [m // 4 * 4 for m in frame.shape]
+    return frame[: n[0], : n[1]].reshape(n[0] // 4, 4, n[1] // 4, 4).mean((1, 3))
 
 
 def ratio(a: np.ndarray, b: np.ndarray) -> float:
@@ -192,7 +182,6 @@ def limit(module: Module, f: np.ndarray, modulation: np.ndarray, lux: float) -> 
 
 
 def main() -> None:
-    assert psf_field is not None
     table()
     lenses()
     oversampling()

@@ -22,7 +22,7 @@ ARROWS = {
     "capture": {"core", "optics", "sensor"},
     "output": {"core", "optics", "sensor"},
     "simulate": {"core", "optics", "sensor", "output"},
-    "lab": {"core", "optics", "sensor", "capture"},
+    "lab": {"core", "optics", "sensor", "capture", "output"},
     "stages": {"core", "optics", "sensor"},
     "looks": {"core", "stages", "capture", "output"},
     "pipelines": {"core", "optics", "sensor", "stages"},

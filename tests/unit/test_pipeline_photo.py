@@ -368,6 +368,14 @@ def test_files_of_a_preview_are_read_once(scene):
     assert photo.report["frames_used"] > 3
 
 
+def test_a_preview_takes_no_more_frames_than_its_pixels_need(scene):
+    """At least four; of nine frames five where a pixel has 2.2 samples of each."""
+    burst = burst_of(scene, 9)
+    assert len(api.preview(burst, 0.006).report["motion"]) == 3
+    assert len(api.preview(burst, SHAPE[0] * SHAPE[1] / 2.2e6).report["motion"]) == 4
+    assert len(api.develop(burst).report["motion"]) == 8
+
+
 @pytest.mark.parametrize("kind", ["monochrome", "linear"])
 def test_previews_of_frames_that_are_no_mosaic(scene, kind):
     photo = api.preview(as_kind(burst_of(scene, 3), kind), 0.004)

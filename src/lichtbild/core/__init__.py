@@ -1,6 +1,6 @@
 """The nouns of the house: frames, bursts, cameras, noise, parameters, errors. No I/O, no command line."""
 
-from lichtbild.core.camera import BLUE, GREEN, RED, Camera, Cfa, ColourCalibration
+from lichtbild.core.camera import BLUE, GREEN, RED, Camera, Cfa, ColourCalibration, ColourProfile, HueSatMap
 from lichtbild.core.domain import PIXEL_CENTRE_PX, Domain
 from lichtbild.core.errors import (
     DomainError,
@@ -28,12 +28,14 @@ __all__ = [
     "Camera",
     "Cfa",
     "ColourCalibration",
+    "ColourProfile",
     "Domain",
     "DomainError",
     "Exposure",
     "Frame",
     "FrameInfo",
     "FrameSource",
+    "HueSatMap",
     "Levels",
     "LichtbildError",
     "MetadataError",

@@ -86,6 +86,52 @@ class ColourCalibration:
     analog_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
+@dataclass(frozen=True, eq=False)
+class HueSatMap:
+    """Changes over hue, saturation and value in HSV of linear ProPhoto RGB (DNG 1.7.1, chapter 6).
+
+    Parameters
+    ----------
+    table
+        float32 [hues, saturations, values, 3]: shift of hue in degrees, factor of saturation, factor of value.
+    is_encoded
+        Value is looked up, and changed, on the sRGB curve instead of in light.
+    """
+
+    table: npt.NDArray[np.float32]
+    is_encoded: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ColourProfile:
+    """A camera profile: what a DCP file, or a DNG, tells about colour beyond its matrices.
+
+    Parameters
+    ----------
+    name, camera
+        Of the profile, and the UniqueCameraModel it is for ("" for any).
+    calibration
+        Matrices; None where the profile stands beside those of its DNG.
+    hue_sat
+        One map for each of the calibration's illuminants, one for all, or none.
+    look
+        The maker's look, to follow after.
+    tone_curve
+        The maker's curve, float64 [n, 2] of light in and out, 0..1.
+    """
+
+    name: str = ""
+    camera: str = ""
+    calibration: ColourCalibration | None = None
+    hue_sat: tuple[HueSatMap, ...] = ()
+    look: HueSatMap | None = None
+    tone_curve: npt.NDArray[np.float64] | None = None
+
+    @property
+    def has_maps(self) -> bool:
+        return bool(self.hue_sat) or self.look is not None
+
+
 @dataclass(frozen=True)
 class Camera:
     """Sensor + lens + colour calibration of one camera.
@@ -102,6 +148,7 @@ class Camera:
     is_rendered: bool = False
     readout_s: float | None = field(default=None)
     transfer: TransferField | None = field(default=None, repr=False)
+    profile: ColourProfile | None = None
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lichtbild.lab.edge_model import Departures
 
 if TYPE_CHECKING:
-    from lichtbild.lab.edge_fit import Shape
+    from lichtbild.lab.edge_shape import Shape
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -22,6 +22,8 @@ SIZES = np.geomspace(0.002, 2.0, 19)
 LENGTHS = (0.6, 1.0, 1.7)
 # Odds that there is no residual at all, before the pixels are asked.
 NONE_AT_ALL = 0.5
+# Of log evidence: what is left out weighs less than 1e-4.
+NEGLIGIBLE = 9.2
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,20 @@ def _averaged(normal: _Normal, departures: Departures, shape: Shape) -> Found:
     own = normal.xx - normal.jx.T @ gain
     pull = normal.x_left - gain.T @ normal.j_left
     models = [(np.log(NONE_AT_ALL), np.zeros(departures.size), np.zeros((departures.size, 1)), 0.0)]
+    best = models[0][0]
     odds = np.log((1 - NONE_AT_ALL) / (SIZES.size * len(LENGTHS)))
     for length in LENGTHS:
         root = np.linalg.cholesky(_prior(departures, shape.total_sigma_px, length))
         values, vectors = np.linalg.eigh(root.T @ (own + own.T) @ root / 2)
         values = np.maximum(values, 0)
         turned, half = vectors.T @ (root.T @ pull), root @ vectors
-        for size in SIZES:
-            shrink = size**2 / (1 + size**2 * values)
-            evidence = 0.5 * float(np.sum(turned**2 * shrink) - np.sum(np.log1p(size**2 * values)))
-            freedom = float(np.sum(values * shrink))
-            models.append((odds + evidence, half @ (shrink * turned), half * np.sqrt(shrink), freedom))
+        shrinks = SIZES[:, None] ** 2 / (1 + SIZES[:, None] ** 2 * values)
+        evidence = 0.5 * (shrinks @ turned**2 - np.log1p(SIZES[:, None] ** 2 * values).sum(1))
+        best = max(best, float(evidence.max()) + odds)
+        for log_odds, shrink in zip(odds + evidence, shrinks, strict=True):
+            if log_odds > best - NEGLIGIBLE:
+                freedom = float(values @ shrink)
+                models.append((float(log_odds), half @ (shrink * turned), half * np.sqrt(shrink), freedom))
     logs = np.array([m[0] for m in models])
     share = np.exp(logs - logs.max())
     share /= share.sum()

@@ -46,7 +46,8 @@ class EdgeNoise:
             Distances from the edge and pixels, [n], in the order of `samples.flat()`.
         """
         clear = 3.5 * total_sigma_px + 1.5
-        levels, variances, correlations = [], [], []
+        levels, variances = [], []
+        white = np.full(value.shape, np.nan)
         x, y, _ = samples.flat()
         for side in (d < -clear, d > clear):
             chosen = side & (np.abs(d) < reach_px)
@@ -59,12 +60,10 @@ class EdgeNoise:
             left = value[chosen] - plane @ fitted
             levels.append(float(value[chosen].mean()))
             variances.append(float(np.sum(left * left) / (left.size - 3)))
-            noise_picture = np.full(value.shape, np.nan)
-            noise_picture[chosen] = left
-            correlations.append(_correlation(noise_picture, samples))
+            white[chosen] = left / max(float(np.sqrt(variances[-1])), 1e-300)
         if not levels:
             return cls(0.0, LEAST_VARIANCE)
-        correlation = float(np.mean(correlations))
+        correlation = _correlation(white, samples)
         if len(levels) < 2:
             return cls(0.0, max(variances[0], LEAST_VARIANCE), correlation)
         alpha = (variances[1] - variances[0]) / (levels[1] - levels[0])
@@ -73,7 +72,7 @@ class EdgeNoise:
 
 
 def _correlation(noise: Floats, samples: EdgeSamples) -> float:
-    """Sum of the autocorrelation over lags to 3 px; values that chance explains count as 0."""
+    """Sum of the autocorrelation over lags to 2 samples; values that chance explains count as 0."""
     start, sums = 0, []
     for lattice in samples.lattices:
         n = lattice.values.size
@@ -88,7 +87,7 @@ def _lattice_correlation(noise: Floats, lattice: Lattice) -> float:
     power = float(np.sum(filled**2)) / max(int(valid.sum()), 1)
     if power <= 0:
         return 1.0
-    total, reach = 1.0, 3
+    total, reach = 1.0, 2
     for down in range(reach + 1):
         for right in range(-reach, reach + 1):
             if (down, right) <= (0, 0):

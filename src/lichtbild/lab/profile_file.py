@@ -7,7 +7,6 @@ The TOML has `camera`, and a `[[calibration]]` a light with `light_xy`, `colour_
 
 from __future__ import annotations
 
-import struct
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from lichtbild.core import OutputError, UnreadableFile
 from lichtbild.core.colour_space import light_source_xy
 from lichtbild.lab.camera_profile import ROOT_TERMS, Calibration, CameraProfile
 from lichtbild.lab.hue_saturation import HueSaturationMap
+from lichtbild.output.dcp import dcp_bytes
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,29 +101,7 @@ def profile_to_dcp(profile: CameraProfile) -> bytes:
         tags[forward] = (10, part.forward_matrix.ravel())
         # Value by value, hue by hue, saturation fastest; saturation 0 may not shift.
         tags[data] = (11, part.map.nodes.astype(np.float32).ravel())
-    return _tiff(tags)
-
-
-def _tiff(tags: dict[int, tuple[int, Any]]) -> bytes:
-    """A little-endian TIFF of one directory."""
-    codes = {3: "H", 4: "I", 11: "f"}
-    entries, tail = [], b""
-    start = 8 + 2 + 12 * len(tags) + 4
-    for tag, (kind, values) in sorted(tags.items()):
-        if kind == 2:
-            data, count = bytes(values), len(values)
-        elif kind == 10:
-            count = len(values)
-            data = b"".join(struct.pack("<ii", round(float(v) * 10_000_000), 10_000_000) for v in values)
-        else:
-            count = len(values)
-            data = struct.pack(f"<{count}{codes[kind]}", *(float(v) if kind == 11 else int(v) for v in values))
-        if len(data) <= 4:
-            entries.append(struct.pack("<HHI4s", tag, kind, count, data.ljust(4, b"\0")))
-            continue
-        entries.append(struct.pack("<HHII", tag, kind, count, start + len(tail)))
-        tail += data + b"\0" * (len(data) % 2)
-    return b"II" + struct.pack("<HI", 0x4352, 8) + struct.pack("<H", len(tags)) + b"".join(entries) + b"\0\0\0\0" + tail
+    return dcp_bytes(tags)
 
 
 def _nearest_light_source(xy: tuple[float, float]) -> int:

@@ -61,8 +61,8 @@ def kept(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Array
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         where.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            np.savez(file, **made)
+        with beside.open("wb") as target:
+            np.savez(target, **made)  # type: ignore[arg-type]
         beside.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -77,7 +76,7 @@ def written_whole(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
     """
     target = check_target(path, force=force)
     # A name of its own length limit: the suffix must not make a legal name too long.
-    aside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    aside = target.with_name(f".{target.name[:200]}.{os.urandom(4).hex()}.part")
     try:
         handle = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:

@@ -23,6 +23,8 @@ MAX_FRAMES = 64
 N_BANDS, BAND_ROWS = 4, 48
 # Reduced frames that are kept from the first look, so that their files are read once; those after them are read again.
 MOST_KEPT = 16
+# Frames that tell what moves in a picture of few pixels.
+LEAST_FRAMES = 4
 White = tuple[float, float, float]
 
 
@@ -39,6 +41,7 @@ class Plan:
     """What was settled about a burst before its frames are merged.
 
     `order` starts at the reference's neighbours, so that the motion found for one frame is a first guess for the next;
+    of frames that were made smaller it holds no more than a pixel needs to be as free of noise as one at full size.
     `noise` is that of the frames as `load` gives them; `kept` holds some of those that were read already.
     """
 
@@ -90,9 +93,14 @@ def plan(burst: Burst, quad: QuadBayerParams, size: ReduceParams | None = None) 
     else:
         chosen = noise_of_frames(info, [frame])
     noise = dataclasses.replace(chosen.model, correlation_px=frame.noise.correlation_px)
+    if form.size.megapixels > 0:
+        kept[reference] = frame
+        frame = frame.replaced(pixels=frame.pixels.copy())
     frame = frame.replaced(noise=noise)
     white = _white_of(frame)
-    order = tuple(sorted(range(len(burst)), key=lambda k: (k < reference, abs(k - reference))))
+    enough = len(burst) if form.size.megapixels == 0 else _enough(len(burst), info, frame.shape)
+    near = sorted(range(len(burst)), key=lambda k: abs(k - reference))[:enough]
+    order = tuple(sorted(near, key=lambda k: (k < reference, abs(k - reference))))
     report = {
         "reference": {"frame": info.name, "why": how},
         "noise": {"alpha": list(noise.alpha), "beta": list(noise.beta), "source": chosen.which, "why": chosen.reason},
@@ -100,6 +108,14 @@ def plan(burst: Burst, quad: QuadBayerParams, size: ReduceParams | None = None) 
         "assumed": list(dict.fromkeys(line for s in burst.sources for line in s.info.reasons)),
     }
     return Plan(burst, reference, order, noise, white, form, kept, report), frame
+
+
+def _enough(n_frames: int, info: FrameInfo, shape: tuple[int, int]) -> int:
+    """Frames of `shape` that together have as many samples for a pixel as `n_frames` have at full size, and at least a
+    few."""
+    quad = 1 if info.cfa is None else info.cfa.quad
+    larger = info.shape[0] * info.shape[1] / quad**2 / (shape[0] * shape[1])
+    return min(n_frames, max(LEAST_FRAMES, int(np.ceil(n_frames / max(larger, 1)))))
 
 
 def _labelled(burst: Burst, cfa: Cfa, reason: str) -> Burst:
@@ -117,10 +133,10 @@ def load(plan: Plan, index: int) -> Frame:
     info, usual = plan.burst.sources[index].info, plan.burst.sources[plan.reference].info
     # Frames of one gain have the reference's noise, whatever each file says.
     kept = plan.kept.get(index)
-    if kept is None:
-        frame = _linear(plan.burst, index, choose_noise(info).model, plan.form)
-    else:
-        frame = kept.replaced(pixels=kept.pixels.copy())
+    frame = _linear(plan.burst, index, choose_noise(info).model, plan.form) if kept is None else kept
+    if plan.form.size.megapixels > 0 and (kept is not None or len(plan.kept) < MOST_KEPT):
+        plan.kept[index] = frame
+        frame = frame.replaced(pixels=frame.pixels.copy())
     if info.exposure.iso == usual.exposure.iso:
         frame = frame.replaced(noise=plan.noise)
     ratio = info.exposure.relative_to(usual.exposure)
@@ -187,7 +203,7 @@ def _reference_of(burst: Burst, form: Form, kept: dict[int, Frame]) -> tuple[int
             scores.append(-np.inf)
             continue
         spans = _spans(source.info.shape[0])
-        if source.read_rows is not None and not is_reduced:
+        if source.read_rows is not None:
             bands = [source.read_rows(*span) for span in spans]
         else:
             pixels = source.read()

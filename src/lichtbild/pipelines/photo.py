@@ -22,6 +22,7 @@ from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
 from lichtbild.stages.align import guide as align_guide
 from lichtbild.stages.align.turned import told_by_gyro
+from lichtbild.stages.colour import ColourParams
 from lichtbild.stages.deconvolution import DeconvolutionParams
 from lichtbild.stages.defects import DefectFacts, DefectParams
 from lichtbild.stages.defects import analyse as find_defects
@@ -56,6 +57,7 @@ class PhotoParams:
     deconvolution: DeconvolutionParams = dataclasses.field(default_factory=DeconvolutionParams)
     lens: LensParams = dataclasses.field(default_factory=LensParams)
     white_balance: WhiteBalanceParams = dataclasses.field(default_factory=WhiteBalanceParams)
+    colour: ColourParams = dataclasses.field(default_factory=ColourParams)
     highlights: HighlightsParams = dataclasses.field(default_factory=HighlightsParams)
     tone: ToneParams = dataclasses.field(default_factory=ToneParams)
     sharpen: SharpenParams = dataclasses.field(default_factory=SharpenParams)
@@ -125,7 +127,7 @@ def negative(
     `explain` gets pictures of what was found, one by one.
     """
     plan, reference = intake.plan(burst, params.quad_bayer, params.reduce)
-    work = _Steps(len(burst), progress)
+    work = _Steps(len(plan.order), progress)
     work.step("read", reference.info.name)
     if len(burst) == 1 or min(reference.shape) < MIN_SIZE_PX:
         work.step("repair", "")
@@ -240,6 +242,7 @@ def develop(
     bits: int = 8,
     look: Look | None = None,
     headroom_ev: float = 0.0,
+    scene: bool = False,
     explain: Observer | None = None,
 ) -> tuple[Finished, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from.
@@ -258,7 +261,7 @@ def develop(
     def rest(event: ProgressEvent) -> None:
         progress(ProgressEvent(event.stage, _Steps.SHARE + share * event.done, 1.0))
 
-    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev)
+    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev, scene=scene)
     facts = done.facts
     report = made.report | {
         "white": {

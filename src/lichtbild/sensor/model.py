@@ -114,6 +114,23 @@ class Sensor:
         (a, b), (c, d) = self.cfa.colours
         return a, b, c, d
 
+    def mixing(self) -> npt.NDArray[np.float64]:
+        """float64 [3, 3]: what crosstalk makes of three even colours, rows are what is read. A camera's white balance
+        and colour matrices are those of its pixels with their crosstalk."""
+        period = 2 * self.cfa.quad
+        at = np.arange(period) // self.cfa.quad
+        colour = np.array(self.cfa.colours)[at[:, None], at[None, :]]
+        out = np.eye(3)
+        for talk in (self.optical, self.electrical):
+            one = np.zeros((3, 3))
+            for dy in (-1, 0, 1):
+                for dx in (-1, 0, 1):
+                    share = (talk.stays, talk.edge, talk.corner)[abs(dy) + abs(dx)]
+                    given = np.roll(colour, (dy, dx), (0, 1))
+                    np.add.at(one, (colour, given), share)
+            out = one / one.sum(1, keepdims=True) @ out
+        return out
+
     def levels(self) -> Levels:
         return Levels(np.full((1, 1, 1), self.black, np.float32), (self.white,))
 

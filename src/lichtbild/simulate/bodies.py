@@ -205,6 +205,7 @@ class Module:
             colour=self.response().calibration(),
             response=self.response(),
             is_monochrome=self.cfa == "mono",
+            oversampling=self.oversampling,
             stabiliser=Stabiliser(**self.stabiliser) if self.stabiliser else None,
             make=body.make,
             model=body.model,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core.camera import Cfa
-from lichtbild.core.errors import ShapeError
+from lichtbild.core import Cfa, Domain, Frame, NoiseModel, ShapeError
+from lichtbild.core.corrections import OpcodeLists
+from lichtbild.core.frame import GAIN_STEP_PX, sample_gain_grid
+from lichtbild.simulate.burst import Simulation
 
 Float64 = npt.NDArray[np.float64]
 
@@ -44,6 +46,41 @@ def oversampled(mosaic: npt.NDArray[np.floating], cfa: Cfa, factor: float) -> Fl
         )
         out[..., colour] = total / count
     return out
+
+
+def oversampled_frame(simulation: Simulation, frame: int, name: str) -> Frame:
+    """A frame as such a camera writes it: CAMERA_RGB, linear, its shading undone, the noise that is left said."""
+    camera, info = simulation.camera, simulation.info(frame, name)
+    sensor, factor = camera.sensor, camera.oversampling
+    stored = simulation.stored(frame).astype(np.float32)
+    rgb = oversampled((stored - sensor.black) / (sensor.white - sensor.black), sensor.cfa, factor)
+    height, width = rgb.shape[:2]
+    gain = None
+    if camera.lens.has_shading:
+        sites = camera.lens.shading_gain(simulation.shape, (0, 1, 1, 2))[..., [0, 1, 3]]
+        sites = np.ascontiguousarray(sites, np.float32)
+        nodes = [np.arange(-(-n // GAIN_STEP_PX) + 1) * GAIN_STEP_PX / n for n in (height, width)]
+        middles = [(np.arange(n) + 0.5) / n for n in (height, width)]
+
+        def at(places: list[Float64]) -> npt.NDArray[np.float32]:
+            """The lens's nodes lie from edge to edge."""
+            rows, columns = (
+                np.clip(t, 0, 1) * (m - 1) * GAIN_STEP_PX for t, m in zip(places, sites.shape[:2], strict=True)
+            )
+            return sample_gain_grid(sites, rows, columns)
+
+        gain = at(nodes)
+        rgb *= at(middles)
+    # A quarter of the pixels is red, a half green.
+    counts = tuple(factor**2 * share for share in (0.25, 0.5, 0.25))
+    noise = NoiseModel(
+        tuple(a / n for a, n in zip(info.noise.alpha, counts, strict=True)),
+        tuple(b / n for b, n in zip(info.noise.beta, counts, strict=True)), info.noise.source,
+    )  # fmt: skip
+    made = Frame(rgb.astype(np.float32), Domain.CAMERA_RGB, info, noise, gain=gain)
+    opcodes = OpcodeLists(after_demosaic=info.opcodes.after_demosaic)
+    return made.with_info(kind="linear", cfa=None, levels=None, shape=(height, width), bits=16, noise=noise,
+                          default_crop=(0, 0, height, width), opcodes=opcodes)  # fmt: skip
 
 
 def _boxed(plane: npt.NDArray[np.generic], n: int, factor: float) -> Float64:

@@ -70,6 +70,8 @@ class VirtualCamera:
         Of the sensor to spectra, where it is known: scenes of known materials are then seen through it.
     is_monochrome
         No filters: all pixels see alike, files hold one plane.
+    oversampling
+        Pixels of the mosaic, along each axis, that the camera makes one of before it writes a file; 1: none.
     focus_m
         Distance that is sharp, m (infinity: the far); what is nearer or farther is blurred. None: all is sharp.
     stabiliser, gyro
@@ -92,6 +94,7 @@ class VirtualCamera:
     white_at: float = 0.8
     response: Response | None = None
     is_monochrome: bool = False
+    oversampling: float = 1.0
     focus_m: float | None = None
     stabiliser: Stabiliser | None = None
     gyro: Gyro = field(default_factory=Gyro)
@@ -113,6 +116,24 @@ class VirtualCamera:
         white = self.xyz_to_camera() @ xy_to_xyz(self.light_xy)
         r, g, b = (float(v) for v in white / white[1])
         return r, g, b
+
+    def written_neutral(self) -> tuple[float, float, float]:
+        """AsShotNeutral of the files: a white surface as it is read, crosstalk included, green = 1."""
+        read = self.sensor.mixing() @ self.neutral()
+        r, g, b = (float(v) for v in read / read[1])
+        return r, g, b
+
+    def written_colour(self) -> ColourCalibration:
+        """Colour calibration of the files, crosstalk included."""
+        mixing = self.sensor.mixing()
+        to_pcs = []
+        for xy, matrix, forward in zip(self.colour.illuminants_xy, self.colour.xyz_to_camera,
+                                       self.colour.camera_to_pcs, strict=True):  # fmt: skip
+            white = matrix @ xy_to_xyz(xy)
+            # From what is read and balanced to what light alone would give, balanced.
+            to_pcs.append(forward @ np.linalg.inv(np.diag(1 / (mixing @ white)) @ mixing @ np.diag(white)))
+        matrices = tuple(mixing @ matrix for matrix in self.colour.xyz_to_camera)
+        return replace(self.colour, xyz_to_camera=matrices, camera_to_pcs=tuple(to_pcs))
 
     def scene_to_camera(self) -> Float64:
         """[3, 3]: scene (linear Rec.709, eye adapted) to camera RGB in units of saturation."""
@@ -154,7 +175,7 @@ class VirtualCamera:
     def info(self, shape: tuple[int, int], iso: float, frame: int, start_s: float, name: str) -> FrameInfo:
         """All that the file of one frame tells."""
         exposure = self.exposure(frame, iso, start_s)
-        colour = None if self.is_monochrome else self.colour
+        colour = None if self.is_monochrome else self.written_colour()
         camera = Camera(self.make, self.model, self.model, self.lens_name, colour, False, self.readout_s)
         sensor = self.sensor
         noise = sensor.noise(iso, self.time_s)
@@ -173,7 +194,7 @@ class VirtualCamera:
             noise=noise,
             opcodes=opcodes,
             default_crop=(0, 0, *shape),
-            as_shot_neutral=None if self.is_monochrome else self.neutral(),
+            as_shot_neutral=None if self.is_monochrome else self.written_neutral(),
             tags=_tags(exposure, self.lens_name),
             bits=sensor.bits,
         )

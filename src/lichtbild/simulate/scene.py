@@ -276,7 +276,9 @@ def _read_exr(path: Path) -> Float32:
     try:
         import OpenEXR
     except ImportError as error:
-        raise UnreadableFile("OpenEXR files need one more package", where=path, hint="pip install openexr") from error
+        raise UnreadableFile(
+            "OpenEXR files need one more package", where=path, hint="pip install lichtbild[exr]"
+        ) from error
     try:
         channels = OpenEXR.File(str(path)).channels()
     except Exception as error:

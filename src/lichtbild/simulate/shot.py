@@ -176,8 +176,14 @@ def _camera(shot: Shot, programme: Programme) -> tuple[VirtualCamera, float, tup
         return camera, 800.0 if shot.iso is None else shot.iso, shape
     body = load_body(shot.camera)
     module = body.module(shot.module)
-    camera = module.camera(body, shot.size, shot.shrink)
-    shape = shot.size or tuple(int(n / shot.shrink) // (2 * module.quad) * 2 * module.quad for n in module.shape)
+    block = 2 * module.quad
+    wanted = shot.size
+    if wanted is not None and module.oversampling > 1:
+        # Of what comes out: a camera that makes one pixel of many reads more.
+        height, width = (math.ceil(n * module.oversampling / block) * block for n in wanted)
+        wanted = height, width
+    camera = module.camera(body, wanted, shot.shrink)
+    shape = wanted or tuple(int(n / shot.shrink) // block * block for n in module.shape)
     longest = longest_s(module, shot.motion, programme) * shot.shrink
     iso, time_s, white_at = metered(module, shot.lux, shot.iso, longest)
     return replace(camera, time_s=time_s, white_at=white_at), iso, (shape[0], shape[1])

@@ -16,6 +16,7 @@ from lichtbild.core import Domain, Frame, OutputError, Progress, ProgressEvent, 
 from lichtbild.simulate.burst import START_S, Simulation, file_name
 from lichtbild.simulate.finer import finer_light
 from lichtbild.simulate.gyro_log import write_gyro
+from lichtbild.simulate.oversample import oversampled_frame
 from lichtbild.simulate.views import ShakenViews
 
 SOFTWARE = "lichtbild simulate"
@@ -54,12 +55,16 @@ def write_burst(
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for k in range(simulation.n_frames):
-        info = simulation.info(k, file_name(k).replace(".dng", f"{suffix}.dng"))
-        path = directory / info.name
-        frame = Frame(simulation.stored(k), Domain.MOSAIC, info, info.noise)
+        name = file_name(k).replace(".dng", f"{suffix}.dng")
+        path = directory / name
+        if simulation.camera.oversampling > 1:
+            frame = oversampled_frame(simulation, k, name)
+        else:
+            info = simulation.info(k, name)
+            frame = Frame(simulation.stored(k), Domain.MOSAIC, info, info.noise)
         write_dng(path, frame, compress=compress, force=force, software=SOFTWARE)
         paths.append(path)
-        progress(ProgressEvent("simulate", k + 1, simulation.n_frames, info.name))
+        progress(ProgressEvent("simulate", k + 1, simulation.n_frames, name))
     if isinstance(simulation.views, ShakenViews):
         name = file_name(0).rpartition("_")[0] + suffix
         rng = np.random.default_rng([simulation.seed, 3])

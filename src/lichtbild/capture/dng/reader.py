@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.capture.dng import colour, metadata, preview
+from lichtbild.capture.dng import colour, metadata, preview, profile
 from lichtbild.capture.dng.layout import Layout, active_area, default_crop, is_raw, photometric, read_layout
 from lichtbild.capture.dng.levels import (
     jpeg_xl_range,
@@ -174,6 +174,7 @@ def _info(
         unique_name=ifd0.text(Tag.UNIQUE_CAMERA_MODEL),
         lens=metadata.lens_name(exposure_from, tags.xmp),
         colour=None if kind == "monochrome" else colour.read_colour(ifd0, reasons),
+        profile=None if kind == "monochrome" else profile.read_maps(ifd0, reasons),
     )
     orientation = colour.optional(lambda: ifd0.integer(Tag.ORIENTATION, 1, 1, 8), 1, reasons)
     if Tag.PROFILE_GAIN_TABLE_MAP in raw or Tag.PROFILE_GAIN_TABLE_MAP_2 in ifd0:

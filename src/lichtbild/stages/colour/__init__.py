@@ -13,17 +13,29 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.errors import MetadataError
 from lichtbild.core.frame import Frame, FrameInfo
 from lichtbild.core.noise import NoiseModel
+from lichtbild.core.params import Params, param
+from lichtbild.stages.colour import profile
+from lichtbild.stages.colour.profile import ProfileFacts
 from lichtbild.stages.colour.reference import mix_channels
 
 Matrix = npt.NDArray[np.float64]
 
-VERSION = 1
+VERSION = 2
 
 # What is assumed of a camera that tells nothing: a ColorMatrix for D65 in the middle of those of seven phone and small
 # sensors (each is XYZ to camera with green of a D65 white at 1). Colours are then plausible, not measured.
 FALLBACK_XYZ_TO_CAMERA: Matrix = np.array([[0.86, -0.24, -0.13], [-0.45, 1.32, 0.13], [-0.08, 0.22, 0.53]])
 FALLBACK = ColourCalibration((cs.D65_XY,), (FALLBACK_XYZ_TO_CAMERA,))
 RENDERED = ColourCalibration((cs.DISPLAY_WHITE_XY,), (np.asarray(cs.XYZ_TO_SRGB, np.float64),))
+
+
+@dataclass(frozen=True)
+class ColourParams(Params):
+    """Which calibration of the camera's colours is used."""
+
+    profile: str = param("", "a camera profile (.dcp) instead of the file's own calibration")
+    maker_look: bool = param(False, "also the look and the tone curve of the profile, or of the file")
+    any_camera: bool = param(False, "use a profile that is of another camera")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +60,11 @@ class CameraColour:
 @dataclass(frozen=True, eq=False)
 class ColourFacts:
     """Everything the pixels need: `matrix` float64 [3, 3] takes white-balanced camera RGB (camera / neutral) to
-    WORK_RGB."""
+    WORK_RGB; `profile`: maps that come before it."""
 
     matrix: Matrix
     reasons: tuple[str, ...] = ()
+    profile: ProfileFacts | None = None
 
 
 def calibration_of(camera: Camera) -> tuple[ColourCalibration, tuple[str, ...]]:
@@ -157,7 +170,9 @@ def analyse(info: FrameInfo, neutral: tuple[float, float, float], white: cs.XY) 
     if info.kind == "monochrome":
         return ColourFacts(np.eye(3))
     calibration, reasons = calibration_of(info.camera)
-    return ColourFacts(camera_to_work(at_white(calibration, white), neutral, white), reasons)
+    matrix = camera_to_work(at_white(calibration, white), neutral, white)
+    share = illuminant_weights(calibration.illuminants_xy, white)
+    return ColourFacts(matrix, reasons, profile.analyse(info.camera.profile, matrix, neutral, share))
 
 
 def work_noise(noise: NoiseModel, neutral: tuple[float, float, float], facts: ColourFacts) -> NoiseModel:

@@ -39,14 +39,15 @@ class Resampling:
         Of the picture it is applied to; `chain.shape` is that of the result.
     grid
         See `Chain.grid`.
-    is_shared
-        All planes come from one place.
+    kernel
+        The one to follow it with: lens_warp, lens_warp_shared where all planes come from one place, lens_warp_far where
+        it bends too fast for them.
     """
 
     chain: Chain
     shape: tuple[int, int]
     grid: Floats
-    is_shared: bool
+    kernel: str
 
     @classmethod
     def of(cls, ops: list[Opcode], shape: tuple[int, int], where: str) -> Resampling:
@@ -57,7 +58,9 @@ class Resampling:
             raise MetadataError("the lens corrections lead nowhere", where=where)
         if shape[0] * shape[1] * 3 >= 2**31:
             raise ShapeError(f"{shape[0]} x {shape[1]} px are too many for one resampling", where=where)
-        return cls(chain, shape, grid, bool(np.all(grid[:, :, :1, :2] == grid[:, :, 1:, :2])))
+        is_shared = bool(np.all(grid[:, :, :1, :2] == grid[:, :, 1:, :2]))
+        near = "lens_warp_shared" if is_shared else "lens_warp"
+        return cls(chain, shape, grid, near if _bends_slowly(grid[..., :2]) else "lens_warp_far")
 
     def nodes(self, first: int, last: int) -> Floats:
         """The rows of the grid for rows [first, last) of the result; `first` a multiple of 16."""
@@ -80,26 +83,21 @@ class Resampling:
         """Rows [first, last) of the result, from rows of the source of which `frame` holds those from `start` on."""
         pixels = _at_least_six(frame.pixels)
         grid, width = self.nodes(first, last), self.chain.shape[1]
-        planes = planes_of(pixels, resampling.LANES)
-        out = memory.empty((last - first, width * 3))
-        native.call(
-            "lens_warp_shared" if self.is_shared else "lens_warp",
-            planes.reshape(-1),
-            pixels.shape[1],
-            max(self.shape[0], resampling.TAPS),
-            start,
-            first,
-            grid,
-            *resampling.tables(),
-            out,
-        )
+        planes = planes_of(pixels, resampling.RIM).reshape(-1)
+        where = pixels.shape[1], max(self.shape[0], resampling.TAPS), start, first
+        out = memory.empty((last - first, width, 3))
+        if self.kernel == "lens_warp_far":
+            flat = out.reshape(last - first, width * 3)
+            native.call(self.kernel, planes, *where, grid, *resampling.tables(), flat)
+        else:
+            native.call(self.kernel, planes, *where, grid, resampling.series(), out)
         n = frame.n_effective
         if isinstance(n, np.ndarray):
             values = np.ascontiguousarray(n, np.float32)
             n = memory.empty((last - first, width))
             native.call("lens_warp_single", values, self.shape[0], start, first, grid, n)
         return frame.replaced(
-            pixels=out.reshape(last - first, width, 3),
+            pixels=out,
             noise=_resampled_noise(frame.noise),
             n_effective=n,
             gain=self._gain(frame.gain, grid, start, first),
@@ -288,6 +286,14 @@ def _fits_resampling(op: Opcode, shape: tuple[int, int]) -> bool:
     is_all &= area.row_pitch == area.column_pitch == 1
     is_wide = min(op.spacing_v * shape[0], op.spacing_h * shape[1]) >= MIN_SPACING_PX
     return bool(is_all and is_wide)
+
+
+def _bends_slowly(displacement_px: Floats) -> bool:
+    """Whether 16 px of a row come from places within a pixel of a row's 16, between any two nodes [h, w, 3, 2]."""
+    before, here, after, beyond = (displacement_px[:, n : displacement_px.shape[1] - 3 + n] for n in range(4))
+    bend = np.abs(here + after - before - beyond) / 4
+    # Rows between those of the nodes: parabolas too, which may swing out a little.
+    return bool((np.abs(after - here) + bend / 4).max(initial=0) < 0.9)
 
 
 def _at_least_six(pixels: Floats) -> Floats:

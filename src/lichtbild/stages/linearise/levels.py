@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lichtbild.core import memory
 from lichtbild.core.corrections import TrimBounds
 from lichtbild.core.errors import MetadataError
 from lichtbild.core.frame import Levels
@@ -62,8 +63,13 @@ def from_levels(
 ) -> npt.NDArray[np.float32]:
     """(stored - black) * scale in NumPy, for numbers the kernels do not take."""
     flat = stored.reshape(stored.shape[0], -1)
-    rows = np.arange(flat.shape[0]) % black.shape[0]
-    return np.asarray((flat - black[rows] - delta_v[:, None]) * scale, np.float32).reshape(stored.shape)
+    light = memory.empty(flat.shape)
+    for phase in range(black.shape[0]):
+        np.subtract(flat[phase :: black.shape[0]], black[phase], out=light[phase :: black.shape[0]])
+    if delta_v.any():
+        light -= delta_v[:, None]
+    light *= scale
+    return light.reshape(stored.shape)
 
 
 def trimmed_levels(levels: Levels, op: TrimBounds) -> Levels:

@@ -1,4 +1,4 @@
-"""Two ways to lay out a picture of three planes: pixels [H, W, 3], and rows of planes [H, 3, W or more]."""
+"""Two ways to lay out a picture of three planes: pixels [H, W, 3], and rows of planes [H, 3, rim + W + rim]."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["contiguous", "planes_of"]
 Floats = npt.NDArray[np.float32]
 
 
-def planes_of(pixels: Floats, beyond: int) -> Floats:
-    """Rows of planes, float32 [H, 3, W + beyond], of pixels [H, W, 3]; zeros in the columns beyond. O(H W)."""
+def planes_of(pixels: Floats, rim: int) -> Floats:
+    """Rows of planes, float32 [H, 3, rim + W + rim], of pixels [H, W, 3]; the border repeats in the rim. O(H W)."""
     height, width, _ = pixels.shape
-    out: Floats = memory.empty((height, 3, width + beyond))
+    out: Floats = memory.empty((height, 3, width + 2 * rim))
     native.call("planes_of_pixels", np.ascontiguousarray(pixels, np.float32), out)
     return out
 

@@ -17,7 +17,7 @@ def schedule(g, pixels):
 
 @hl.generator(name="planes_of_pixels")
 class PlanesOfPixels:
-    """pixels float32 [H, W, 3] -> rows of planes float32 [H, 3, W or more], zeros in the columns beyond."""
+    """pixels float32 [H, W, 3] -> rows of planes float32 [H, 3, rim + W + rim], where the border repeats in the rim."""
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
     out = hl.OutputBuffer(hl.Float(32), 3)
@@ -25,7 +25,8 @@ class PlanesOfPixels:
     def generate(self):
         g = self
         width = g.pixels.dim(1).extent()
-        g.out[x, c, y] = hl.select(x < width, g.pixels[c, hl.min(x, width - 1), y], hl.f32(0))
+        rim = (g.out.output_buffer().dim(0).extent() - width) / 2
+        g.out[x, c, y] = g.pixels[c, hl.clamp(hl.likely(x - rim), 0, width - 1), y]
         schedule(g, g.pixels)
 
 

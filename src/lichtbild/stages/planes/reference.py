@@ -9,9 +9,9 @@ Floats = npt.NDArray[np.float32]
 
 
 def planes_of_pixels(pixels: Floats, out: Floats) -> None:
-    """[H, W, 3] to [H, 3, W or more], zeros beyond."""
-    beyond = out.shape[2] - pixels.shape[1]
-    out[...] = np.pad(np.moveaxis(pixels, 2, 1), ((0, 0), (0, 0), (0, beyond)))
+    """[H, W, 3] to [H, 3, rim + W + rim]; the border repeats in the rim."""
+    rim = (out.shape[2] - pixels.shape[1]) // 2
+    out[...] = np.pad(np.moveaxis(pixels, 2, 1), ((0, 0), (0, 0), (rim, rim)), "edge")
 
 
 def pixels_of_planes(planes: Floats, across: int, out: Floats) -> None:

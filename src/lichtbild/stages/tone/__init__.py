@@ -191,6 +191,10 @@ def analyse(
         model += local_contrast(log2_y, look.local_contrast, look.local_scale, floor)
     peak = float(np.percentile(stops, 99.8)) + look.white_ev
     white = MID_GREY * 2.0 ** float(np.clip(peak, 2.0, 5.5 + max(look.white_ev, 0.0)))
+    maker = info.camera.profile.tone_curve if info.camera.profile is not None else None
+    if maker is not None:
+        lut = curve.of_points(maker)
+        return ToneFacts(exposure + params.exposure_ev, model, floor, lut, params.saturation, None, False)
     bend = shape_of(look, white, params.contrast)
     return ToneFacts(exposure + params.exposure_ev, model, floor, table(bend), params.saturation, bend, False)
 

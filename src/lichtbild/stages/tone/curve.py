@@ -139,6 +139,18 @@ def regraded(usual: CurveShape, wanted: CurveShape) -> npt.NDArray[np.float32]:
     return np.asarray(np.where(light >= 1, after[-1], shown), np.float32)
 
 
+def of_points(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """A maker's curve, points [n, 2] of light in and out 0..1, as a table, float32 [LUT_SIZE]; scene light is scaled so
+    that mid grey stays mid grey, since exposure is found by us."""
+    x, y = np.r_[0.0, points[:, 0], 1.0], np.r_[0.0, points[:, 1], 1.0]
+    order = np.argsort(x, kind="stable")
+    fine = np.linspace(0, 1, 4097)
+    shown = np.maximum.accumulate(np.interp(fine, x[order], y[order]))
+    at_grey = float(np.interp(MID_GREY, shown, fine))
+    light = np.minimum(scene_light() * at_grey / MID_GREY, 1.0)
+    return np.asarray(np.interp(light, fine, shown), np.float32)
+
+
 def table_hdr(shape: CurveShape, headroom_ev: float) -> npt.NDArray[np.float32]:
     """`filmic_hdr` as share of its peak, float32 [LUT_SIZE]."""
     return np.asarray(filmic_hdr(scene_light(), shape, headroom_ev) / 2.0**headroom_ev, np.float32)
