@@ -13,6 +13,7 @@ from lichtbild.core.progress import Progress, ProgressEvent, silent
 from lichtbild.core.suggest import nearest_names
 from lichtbild.lab.measure_colour_chart import measure_colour_chart
 from lichtbild.lab.measure_even import measure_flat, measure_tones, measure_transfer
+from lichtbild.lab.measure_sharpness import measure_dot_chart, measure_sharpness
 from lichtbild.lab.measurement import Measurement
 from lichtbild.lab.reading import LabPicture
 
@@ -49,6 +50,8 @@ KINDS: dict[str, tuple[Measure, str]] = {
     "passport": (_colour("passport"), "ColorChecker Passport, its classic target"),
     "sg": (_colour("sg"), "ColorChecker Digital SG"),
     "tones": (_tones, "grey patches: noise against signal; with --places dynamic range and tone (ISO 15739, 14524)"),
+    "edges": (lambda pictures, _: [measure_sharpness(p) for p in pictures], "slanted edges of a whole picture or raw"),
+    "dots": (lambda pictures, _: [measure_dot_chart(p) for p in pictures], "dots: distortion, lateral colour"),
     "flat": (lambda pictures, _: [measure_flat(pictures)], "an even field, one frame or several: noise, shading"),
     "transfer": (lambda pictures, _: [measure_transfer(pictures)], "pairs of even raws, dark to bright: EMVA 1288"),
 }  # fmt: skip
