@@ -85,6 +85,26 @@ def test_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "EMVA 1288" in capsys.readouterr().out
 
 
+def test_a_chart_is_printed_and_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from lichtbild.lab.sheet import sheet_light
+
+    for suffix in (".pdf", ".svg"):
+        assert main(["measure", "--print", str(tmp_path / f"chart{suffix}")]) == 0
+    assert main(["measure", "--print", str(tmp_path / "chart.doc")]) == 2
+    light = sheet_light(900)
+    light = np.clip(0.8 * light + np.random.default_rng(1).normal(0, 0.004, light.shape), 0, 1)
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.round(255 * srgb_encode(light)).astype(np.uint8)).save(path)
+    assert main(["measure", "--chart", "sheet", str(path), "-o", str(tmp_path / "r")]) == 0
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    colour, tones, edges = (figures_of(report, k) for k in range(3))
+    assert find(colour, "colour.de2000_median").value < 0.6  # type: ignore[union-attr, operator]
+    assert find(tones, "oecf.green.gamma").value == pytest.approx(1, abs=0.02)  # type: ignore[union-attr]
+    # Six squares, but for sides that run into the frame's neighbours.
+    assert find(edges, "edges.measured").value >= 12  # type: ignore[union-attr, operator]
+    capsys.readouterr()
+
+
 def raw(sensor: Sensor, electrons: np.ndarray | float, rng: np.random.Generator) -> LabPicture:
     shape = (400, 480)
     drawn = rng.poisson(np.broadcast_to(electrons, shape)) + sensor.read_before_e * rng.standard_normal(shape)
