@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -342,8 +343,8 @@ def test_exiftool_finds_nothing_in_a_signed_negative(photo, credentials, tmp_pat
     photo.save(tmp_path / "a.dng", credentials=credentials)
     words = ["exiftool", "-validate", "-warning", "-a", "-s3", str(tmp_path / "a.dng")]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    # Releases before 12.60 do not know the tag of the credentials yet.
-    assert [line for line in told[1:] if "0xcd41" not in line] == []
+    # Releases before 12.60 do not know the tag of the credentials yet; a table of 13,000 numbers it does not print.
+    assert [line for line in told[1:] if not re.search("0xcd41|Not decoding some large array", line)] == []
 
 
 def test_the_look_in_a_negative_gives_the_picture_again(shot, tmp_path):
