@@ -121,6 +121,18 @@ def test_a_sidecar_keeps_what_others_wrote(shot, tmp_path):
     assert (document["rating"], document["stages"]["tone"]["params"]["contrast"]) == (5, 0.9)
 
 
+def test_a_look_that_has_changed_is_told(shot, tmp_path, capsys):
+    look = tmp_path / "mine.toml"
+    look.write_text('intent = "mine"\n[vignette]\ncorner_ev = -0.5\n')
+    assert develop(shot, "-o", tmp_path / "a.jpg", "--look", look, "--sidecar") == 0
+    assert develop(shot, "-o", tmp_path / "b.jpg") == 0
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+    look.write_text('intent = "mine"\n[vignette]\ncorner_ev = -0.7\n')
+    assert develop(shot, "-o", tmp_path / "c.jpg") == 2
+    assert "has changed since" in capsys.readouterr().err
+    assert not (tmp_path / "c.jpg").exists()
+
+
 def test_a_damaged_sidecar_is_never_written_over(shot, tmp_path, capsys):
     sidecar = shot / f"{api.read(shot).name}.lichtbild.json"
     sidecar.write_text('{"stages": 3', encoding="utf-8")
