@@ -76,6 +76,7 @@ BENCHMARKS = (
     Benchmark("motion", QUALITY),
     Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
+    Benchmark("sensor_figures", QUALITY),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )
 
