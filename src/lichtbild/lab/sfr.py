@@ -65,6 +65,8 @@ class EdgeSettings:
         Farthest distance from the edge that is used.
     name
         Prefix of the figures: "sfr".
+    iso_order
+        Of the polynomial through the edge by the standard's method: 5, or 1 for an edge that is known to be straight.
     """
 
     method: Method = "likelihood"
@@ -75,6 +77,7 @@ class EdgeSettings:
     viewings: tuple[Viewing, ...] = (SCREEN_100,)
     reach_px: float = 32.0
     name: str = "sfr"
+    iso_order: int = 5
 
 
 DEFAULT = EdgeSettings()
@@ -202,7 +205,7 @@ def measure_edge(
     try:
         if settings.method == "iso":
             lattice = samples.lattices[0]
-            return _of_iso(iso_sfr(lattice.values), lattice.step, is_turned, settings)
+            return _of_iso(iso_sfr(lattice.values, settings.iso_order), lattice.step, is_turned, settings)
         noise = None if settings.noise is None else EdgeNoise.of_model(settings.noise)
         fit = fit_edge(samples, noise, settings.reach_px, None if line is None else line.line)
     except (NoEdge, np.linalg.LinAlgError) as error:
