@@ -68,6 +68,8 @@ class VirtualCamera:
         Signal of green, in units of saturation, for a white surface of the scene (1): the exposure.
     response
         Of the sensor to spectra, where it is known: scenes of known materials are then seen through it.
+    white_rgb
+        Signal of a white surface in the scene's light, green = 1, where the spectra tell it; None: by the matrices.
     is_monochrome
         No filters: all pixels see alike, files hold one plane.
     oversampling
@@ -93,6 +95,7 @@ class VirtualCamera:
     readout_s: float = 0.012
     white_at: float = 0.8
     response: Response | None = None
+    white_rgb: tuple[float, float, float] | None = None
     is_monochrome: bool = False
     oversampling: float = 1.0
     focus_m: float | None = None
@@ -113,6 +116,8 @@ class VirtualCamera:
         """AsShotNeutral: camera RGB of a white surface, green = 1."""
         if self.is_monochrome:
             return 1.0, 1.0, 1.0
+        if self.white_rgb is not None:
+            return self.white_rgb
         white = self.xyz_to_camera() @ xy_to_xyz(self.light_xy)
         r, g, b = (float(v) for v in white / white[1])
         return r, g, b

@@ -239,9 +239,17 @@ def bent_px(lens: Lens | TracedLens, shape: tuple[int, int]) -> int:
 
 
 def lit_by(camera: VirtualCamera, scene: Scene) -> VirtualCamera:
-    """The camera that knows the light of the scene, where the scene tells it."""
+    """The camera that knows the light of the scene, where the scene tells it, and exposes for the colour that is
+    brightest in it: red in the light of lamps."""
     name = scene.truth.get("illuminant")
-    return camera if name is None else replace(camera, light_xy=xyz_to_xy(xyz_of(illuminant(name))))
+    if name is None:
+        return camera
+    knowing = replace(camera, light_xy=xyz_to_xy(xyz_of(illuminant(name))))
+    if camera.response is not None and all(layer.materials is not None for layer in scene.layers):
+        r, g, b = (float(v) for v in camera.response.neutral(illuminant(name)))
+        knowing = replace(knowing, white_rgb=(r, g, b))
+    less = 1 / max(1.0, *knowing.neutral())
+    return replace(knowing, time_s=camera.time_s * less, white_at=camera.white_at * less)
 
 
 def shoot_pair(scene: str | Path, shot: Shot, other: str) -> tuple[Simulation, Simulation]:
