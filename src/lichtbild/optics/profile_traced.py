@@ -75,4 +75,5 @@ def _shading(table: FieldTable, corner_mm: float) -> Shading:
     """At common radii: each colour lands at its own height."""
     radii = np.linspace(0, 1, 25)
     light = [np.interp(radii, table.height_mm[c] / corner_mm, table.illumination[c]) for c in range(3)]
-    return Shading(radii, np.stack(light))
+    # A corner that gets no light cannot be given any: no gain above 50.
+    return Shading(radii, np.maximum(np.stack(light), 0.02))
