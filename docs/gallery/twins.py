@@ -16,8 +16,7 @@ HERE = Path(__file__).resolve().parent
 Picture = npt.NDArray[np.uint8]
 INK, PAPER = (235, 235, 235), (24, 24, 24)
 # One lens of each body, and what each is shrunk to: 240 rows of the whole picture.
-TWINS = (("p9", "colour"), ("lumia1020", "full"), ("zenfone-zoom", "84mm"), ("galaxy-camera", "23mm"),
-         ("fullframe-35", "35mm"), ("quad-48", "binned"))  # fmt: skip
+TWINS = (("p9", "colour"), ("lumia1020", "full"), ("galaxy-camera", "23mm"), ("quad-48", "binned"))
 ROWS = 240
 
 
