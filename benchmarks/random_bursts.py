@@ -130,7 +130,8 @@ def developed(drawn: Drawn) -> str:
 
     params = PhotoParams()
     try:
-        display, negative = develop(drawn.burst, params)
+        finished, negative = develop(drawn.burst, params)
+        display = finished.picture
         if display.shape != drawn.facts["shape"] or display.pixels.dtype != np.uint8:
             return f"WRONG: a picture of {display.shape}"
         if not np.isfinite(negative.frame.pixels).all() or not np.isfinite(negative.frame.n_effective).all():
@@ -138,7 +139,7 @@ def developed(drawn: Drawn) -> str:
         if drawn.facts["number"] % 5 == 0:
             with bands_of(OTHER_BAND_PX):
                 other, _ = develop(drawn.burst, params)
-            apart = np.abs(display.pixels.astype(np.int16) - other.pixels).max()
+            apart = np.abs(display.pixels.astype(np.int16) - other.picture.pixels).max()
             if apart > 1:
                 return f"WRONG: made in bands of {OTHER_BAND_PX} rows it differs by {apart}"
         return "done" if drawn.facts["frames"] == 1 else against_truth(drawn, negative)

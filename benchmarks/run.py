@@ -76,6 +76,7 @@ BENCHMARKS = (
     Benchmark("motion", QUALITY),
     Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
+    Benchmark("sensor_figures", QUALITY),
     Benchmark("sfr_accuracy", QUALITY, "Slanted edges against edges of known MTF"),
     Benchmark("lab_charts", QUALITY, "Texture, star, geometry and stabilisation of the lab"),
     Benchmark("lens_quality", QUALITY),

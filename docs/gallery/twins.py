@@ -10,14 +10,13 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 import lichtbild as lb
-from lichtbild.simulate import SCENES, Module, Shot, TracedLens, load_body, make_scene, shoot
+from lichtbild.simulate import SCENES, Lens, Module, Shot, TracedLens, load_body, make_scene, shoot
 
 HERE = Path(__file__).resolve().parent
 Picture = npt.NDArray[np.uint8]
 INK, PAPER = (235, 235, 235), (24, 24, 24)
 # One lens of each body, and what each is shrunk to: 240 rows of the whole picture.
-TWINS = (("p9", "colour"), ("lumia1020", "full"), ("zenfone-zoom", "84mm"), ("galaxy-camera", "23mm"),
-         ("fullframe-35", "35mm"), ("quad-48", "binned"))  # fmt: skip
+TWINS = (("p9", "colour"), ("lumia1020", "full"), ("galaxy-camera", "23mm"), ("quad-48", "binned"))
 ROWS = 240
 
 
@@ -81,12 +80,18 @@ def cameras() -> None:
     save("twins_town", grid(tiles, 3))
 
 
+def small(module: Module) -> tuple[int, int]:
+    """Rows and columns of the whole picture, shrunk."""
+    height, width = (int(n * ROWS / module.rows) // 4 * 4 for n in module.shape)
+    return height, width
+
+
 def curve(draw: ImageDraw.ImageDraw, size: int, x: np.ndarray, y: np.ndarray, colour: tuple[int, int, int]) -> None:
     points = [(float(a) * (size - 1), float(1 - b) * (size - 1)) for a, b in zip(x, y, strict=True)]
     draw.line(points, fill=colour, width=2)
 
 
-def _noise(module: Module, lens: TracedLens | None) -> Picture:
+def _noise(module: Module, lens: Lens | TracedLens) -> Picture:
     """Signal over noise against light, both logarithmic over four decades, ISO 100 and 1600."""
     picture = Image.new("RGB", (160, 160), (40, 40, 40))
     draw = ImageDraw.Draw(picture)
@@ -100,36 +105,32 @@ def _noise(module: Module, lens: TracedLens | None) -> Picture:
     return np.asarray(picture)
 
 
-def _grid_of(module: Module, lens: TracedLens | None) -> Picture:
+def _grid_of(module: Module, lens: Lens | TracedLens) -> Picture:
     """Straight lines as the lens shows them, the departure drawn five times as large."""
     picture = Image.new("RGB", (213, 160), (40, 40, 40))
-    if lens is None:
-        return np.asarray(picture)
     draw = ImageDraw.Draw(picture)
-    height, width = lens.shape
+    height, width = shape = small(module)
     t = np.linspace(0, 1, 60)
     for k in np.linspace(0, 1, 9):
         for x, y in ((t * width, np.full(60, k * height)), (np.full(60, k * width), t * height)):
-            u, v = lens.to_raw(x, y, lens.shape)
+            u, v = lens.to_raw(x, y, shape)
             points = [((a + 5 * (p - a)) / width * 212, (b + 5 * (q - b)) / height * 159)
                       for a, b, p, q in zip(x, y, u, v, strict=True)]  # fmt: skip
             draw.line(points, fill=(230, 230, 230))
     return np.asarray(picture)
 
 
-def _shading(module: Module, lens: TracedLens | None) -> Picture:
+def _shading(module: Module, lens: Lens | TracedLens) -> Picture:
     """Light over the picture, the middle white."""
-    if lens is None:
-        return np.full((160, 213, 3), 40, np.uint8)
-    gain = lens.shading_gain(lens.shape, (1, 1, 1, 1))[..., 1]
+    gain = lens.shading_gain(small(module), (1, 1, 1, 1))[..., 1]
     light = Image.fromarray((255 / gain).astype(np.uint8)).resize((213, 160), Image.Resampling.BICUBIC)
     return np.asarray(light.convert("RGB"))
 
 
-def _points(module: Module, lens: TracedLens | None) -> Picture:
+def _points(module: Module, lens: Lens | TracedLens) -> Picture:
     """Images of a point from the middle to the corner, square root, without pixels."""
-    if lens is None:
-        return np.full((160, 213, 3), 40, np.uint8)
+    if not isinstance(lens, TracedLens):
+        return labelled(np.full((138, 160, 3), 40, np.uint8), "told by figures")
     shares = np.array([0.0, 0.33, 0.66, 1.0])
     patterns = lens.field.at(lens.field.radii_mm[-1] * shares * 0.8, lens.field.radii_mm[-1] * shares * 0.6)
     middle = patterns.shape[-1] // 2
@@ -139,7 +140,7 @@ def _points(module: Module, lens: TracedLens | None) -> Picture:
     return np.rint(255 * np.concatenate(rows).repeat(2, 0).repeat(2, 1)).astype(np.uint8)
 
 
-PLOTS: dict[str, Callable[[Module, TracedLens | None], Picture]] = {
+PLOTS: dict[str, Callable[[Module, Lens | TracedLens], Picture]] = {
     "points, middle to corner": _points, "grid, bent x 5": _grid_of, "light": _shading, "S/N, ISO 100, 1600": _noise,
 }  # fmt: skip
 
@@ -150,13 +151,8 @@ def made_of() -> None:
     for name, module_name in TWINS:
         body = load_body(name)
         module = body.module(module_name)
-        lens = module.camera(body, shrink=module.rows / ROWS).lens
-        for title, plot in PLOTS.items():
-            traced = lens if isinstance(lens, TracedLens) else None
-            if traced is None and plot in (_grid_of, _shading):
-                tiles.append(labelled(plot(module, lens), f"{name}: {title}"))  # type: ignore[arg-type]
-            else:
-                tiles.append(labelled(plot(module, traced), f"{name}: {title}"))
+        lens = module.camera(body, small(module), module.rows / ROWS).lens
+        tiles += [labelled(plot(module, lens), f"{name}: {title}") for title, plot in PLOTS.items()]
     save("twins_made_of", grid(tiles, 4))
 
 

@@ -184,7 +184,7 @@ def _developed(
         explain=observer,
     )
     _finished(observer)
-    report = _report(burst, negative.report) | {"recipe": recipe_of(params, SOFTWARE).to_document()}
+    report = _report(burst, negative.report) | {"recipe": _recipe(params, look)}
     return Photo(
         done.picture,
         negative.linear,
@@ -194,6 +194,12 @@ def _developed(
         done.scene,
         partial(_profile, look, done.facts.tone.exposure_ev - negative.frame.info.baseline_exposure_ev),
     )
+
+
+def _recipe(params: PhotoParams, look: Look) -> dict[str, Any]:
+    """All that was chosen, and what its look said."""
+    recipe = recipe_of(params, SOFTWARE)
+    return dataclasses.replace(recipe, extra={"look": {"name": look.name, "sha256": looks.digest(look)}}).to_document()
 
 
 def _profile(look: Look, exposure_ev: float) -> Profile:

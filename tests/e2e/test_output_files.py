@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -118,6 +119,18 @@ def test_a_sidecar_keeps_what_others_wrote(shot, tmp_path):
     assert develop(shot, "-o", tmp_path / "b.jpg", "--tone-contrast", "0.9", "--sidecar") == 0
     document = json.loads(sidecar.read_text(encoding="utf-8"))
     assert (document["rating"], document["stages"]["tone"]["params"]["contrast"]) == (5, 0.9)
+
+
+def test_a_look_that_has_changed_is_told(shot, tmp_path, capsys):
+    look = tmp_path / "mine.toml"
+    look.write_text('intent = "mine"\n[vignette]\ncorner_ev = -0.5\n')
+    assert develop(shot, "-o", tmp_path / "a.jpg", "--look", look, "--sidecar") == 0
+    assert develop(shot, "-o", tmp_path / "b.jpg") == 0
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+    look.write_text('intent = "mine"\n[vignette]\ncorner_ev = -0.7\n')
+    assert develop(shot, "-o", tmp_path / "c.jpg") == 2
+    assert "has changed since" in capsys.readouterr().err
+    assert not (tmp_path / "c.jpg").exists()
 
 
 def test_a_damaged_sidecar_is_never_written_over(shot, tmp_path, capsys):
@@ -342,8 +355,8 @@ def test_exiftool_finds_nothing_in_a_signed_negative(photo, credentials, tmp_pat
     photo.save(tmp_path / "a.dng", credentials=credentials)
     words = ["exiftool", "-validate", "-warning", "-a", "-s3", str(tmp_path / "a.dng")]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    # Releases before 12.60 do not know the tag of the credentials yet.
-    assert [line for line in told[1:] if "0xcd41" not in line] == []
+    # Releases before 12.60 do not know the tag of the credentials yet; a table of 13,000 numbers it does not print.
+    assert [line for line in told[1:] if not re.search("0xcd41|Not decoding some large array", line)] == []
 
 
 def test_the_look_in_a_negative_gives_the_picture_again(shot, tmp_path):

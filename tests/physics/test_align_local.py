@@ -58,7 +58,8 @@ def test_a_small_thing_is_followed_through_a_burst(width):
         error = np.hypot(*np.moveaxis(motion.local_px[within] - k * step, -1, 0))
         assert np.median(error) < 0.25
         # What it says of its own error is of the error's order.
-        sigma = motion.local_sigma_px[within]
+        sigma = np.sqrt(np.trace(motion.covariance_px2[within], axis1=1, axis2=2) / 2)
+        assert motion.is_valid[within].all()
         assert sigma.min() > 0.01
         assert sigma.max() < 0.5
         # Nothing moves where the thing does not pass.
@@ -70,7 +71,8 @@ def of_line(motion, sigma):
     """Tiles in a row, each beside the next."""
     n = len(motion)
     pairs = np.stack([np.arange(n - 1), np.arange(1, n)], -1)
-    return fuse.fused(np.array(motion, float), np.eye(2) * np.square(sigma)[:, None, None], pairs)
+    found, covariance = fuse.fused(np.array(motion, float), np.eye(2) * np.square(sigma)[:, None, None], pairs)
+    return found, np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 2)
 
 
 def test_the_field_of_least_cost():

@@ -46,6 +46,26 @@ def test_a_gaussian_edge_without_noise_is_exact(angle: float, sigma: float) -> N
     assert (found.dark, found.bright) == pytest.approx((0.2, 0.8), abs=1e-5)
 
 
+@pytest.mark.parametrize(("angle", "sigma"), [(5.0, 0.35), (14.0, 0.5), (33.0, 0.4)])
+def test_pixels_integrated_one_by_one(angle: float, sigma: float) -> None:
+    """A picture that owes nothing to the model: each pixel's square integrated over a Gaussian edge (Gauss-Legendre,
+    7 x 7), and the MTF by its formula."""
+    from scipy.special import ndtr
+
+    nodes, weights = np.polynomial.legendre.leggauss(7)
+    a, (height, width) = np.radians(angle), (120, 80)
+    picture = np.zeros((height, width))
+    for ny, wy in zip(nodes / 2, weights / 2, strict=True):
+        for nx, wx in zip(nodes / 2, weights / 2, strict=True):
+            y, x = np.arange(height)[:, None] - 60 + ny, np.arange(width)[None, :] - 40.2 + nx
+            picture += wy * wx * ndtr((x * np.cos(a) - y * np.sin(a)) / sigma)
+    f = np.linspace(0, 1, 20001)
+    mtf = np.exp(-2 * (np.pi * sigma * f) ** 2) * np.sinc(f * np.cos(a)) * np.sinc(f * np.sin(a))
+    found = measure_edge(0.2 + 0.6 * picture)
+    assert found.figure("mtf50").value == pytest.approx(f[np.argmax(mtf < 0.5)], rel=5e-4)
+    np.testing.assert_allclose(found.mtf[:60], np.interp(FREQUENCIES[:60], f, mtf), atol=5e-4)
+
+
 BLURS = [
     (truth.diffraction(1.0), 0.004, 0.004),
     (truth.diffraction(2.5), 0.012, 0.012),

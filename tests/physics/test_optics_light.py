@@ -220,3 +220,16 @@ def test_impossible_lenses_say_why():
         psf(fit_pupil(stigmat(), ObjectPoint(), WAVE), 1.0)
     with pytest.raises(MetadataError, match="inside the lens"):
         launch(lens("triplet"), ObjectPoint((0, 0), 5.0), np.zeros((2, 1)))
+
+
+def test_light_that_is_lost_is_told_where():
+    """A ball too small to be met, glass left at too flat an angle: rays are counted and the surface is named."""
+    ball, glass = Surface(1 / 0.5, 4.0, Material(constant=1.5), 30.0), Material(constant=1.9)
+    steep = Prescription("steep", (Surface(0.0, 1.0, AIR, 3.0), ball, Surface(0.0, 5.0, AIR, 3.0)), 1, 1.0)
+    with pytest.raises(MetadataError) as caught:
+        fit_pupil(steep, ObjectPoint((0.0, 70.0)), WAVE)
+    assert "miss surface 1" in caught.value.hint
+    back = Surface(-0.02, 9.0, AIR, 9.0, tilt_deg=(50.0, 0.0))
+    with pytest.raises(MetadataError) as caught:
+        fit_pupil(Prescription("prism", (Surface(0.0, 2.0, glass, 1.0), back), 0, 1.0), ObjectPoint(), WAVE)
+    assert "totally reflected by surface 1" in caught.value.hint

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import struct
 import subprocess
 
 import numpy as np
@@ -354,3 +355,55 @@ def test_the_negative_of_pictures_is_linear_srgb(tmp_path):
         )
     # LibRaw leaves the black of a linear file out of its scale, so all is compared at equal brightness.
     assert np.abs(back / back.mean() - rgb / rgb.mean()).max() < 0.005
+
+
+# ---- IPTC and makers' notes
+
+IPTC = b"".join(
+    b"\x1c" + bytes([record, dataset]) + len(value).to_bytes(2, "big") + value
+    for record, dataset, value in (
+        (1, 90, b"\x1b%G"), (2, 5, b"Title"), (2, 25, b"lake"), (2, 25, b"evening"), (2, 80, "J\u00f6rg".encode()),
+        (2, 90, b"Wetzlar"), (2, 120, b"A caption & more"),
+    )
+)  # fmt: skip
+# Apple's note as phones write it: offsets from its own beginning.
+NOTE = (
+    b"Apple iOS\0\0\1MM" + struct.pack(">H", 2) + struct.pack(">HHIi", 1, 9, 1, 14)
+    + struct.pack(">HHII", 0x0B, 2, 8, 14 + 2 + 24 + 4) + bytes(4) + b"BURST-7\0"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "dng", "avif", "heic", "jxl"])
+def test_iptc_and_a_movable_note_arrive(tmp_path, suffix):
+    tags = Tags({**EXIF, "exif": {**EXIF["exif"], 37500: NOTE}}, b"", b"", IPTC)
+    frame = display(bits=16).with_info(tags=tags)
+    negative = Frame(picture().astype(np.float32), Domain.CAMERA_RGB, frame.info, NOISE)
+    path = tmp_path / f"a.{suffix}"
+    Photo(frame, negative, REPORT).save(path)
+    told = json.loads(exiftool(path, "-j", "-G", "-XMP:all", "-IPTC:all", "-MakerNotes:all", "-warning"))[0]
+    assert (told["XMP:Title"], told["XMP:Subject"]) == ("Title", ["lake", "evening"])
+    assert (told["XMP:Creator"], told["XMP:City"]) == ("J\u00f6rg", "Wetzlar")
+    assert told["XMP:Description"] == "A caption & more"
+    assert (told["MakerNotes:BurstUUID"], told["MakerNotes:MakerNoteVersion"]) == ("BURST-7", 14)
+    assert "ExifTool:Warning" not in told
+    if suffix in ("jpg", "tif", "dng"):
+        assert told["IPTC:Caption-Abstract"] == "A caption & more"
+
+
+def test_iptc_goes_round(tmp_path):
+    from lichtbild.capture import read
+
+    frame = display().with_info(tags=Tags({}, b"", b"", IPTC))
+    Photo(frame, frame.replaced(pixels=picture().astype(np.float32), domain=Domain.CAMERA_RGB)).save(tmp_path / "a.dng")
+    Photo(frame).save(tmp_path / "a.jpg")
+    for name in ("a.jpg", "a.dng"):
+        assert read(tmp_path / name).sources[0].info.tags.iptc == IPTC
+
+
+def test_damaged_iptc_ends_where_it_is_damaged():
+    from lichtbild.output.iptc import datasets, with_iptc
+
+    for end in range(len(IPTC)):
+        assert list(datasets(IPTC[:end])) == list(datasets(IPTC))[: len(list(datasets(IPTC[:end])))]
+        with_iptc(b"", IPTC[:end])
+    assert with_iptc(PACKET, IPTC) == PACKET

@@ -65,7 +65,7 @@ def open_picture(path: str | Path) -> FrameSource:
         exposure=exif_facts.exposure(exif),
         orientation=1 if header.is_upright else exif_facts.orientation(exif),
         as_shot_neutral=(1.0, 1.0, 1.0),
-        tags=Tags(exif=_carried(exif), xmp=header.xmp, icc=header.icc),
+        tags=Tags(exif=_carried(exif), xmp=header.xmp, icc=header.icc, iptc=header.iptc),
         path=path,
         compression=header.compression,
         bits=header.bits,

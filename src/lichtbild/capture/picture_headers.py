@@ -31,8 +31,8 @@ class Header:
         Bits a pixel before compression (JPEG: 8, of one channel); 0: not told.
     is_float
         Whether the channels are floating point.
-    icc, exif, xmp
-        Packets as bytes, or empty.
+    icc, exif, xmp, iptc
+        Packets as bytes (IPTC: the IIM record alone), or empty.
     profile
         The colour space where the file gives it in another form than ICC; None: not told.
     compression
@@ -52,6 +52,7 @@ class Header:
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
+    iptc: bytes = b""
     profile: icc_profiles.Profile | None = None
     compression: str = ""
     is_upright: bool = False
@@ -73,7 +74,7 @@ def jpeg_header(data: bytes, where: str) -> Header:
         If the segments break off or hold no frame.
     """
     frame: tuple[int, int, int, int, int] | None = None
-    exif, xmp, chunks, position = b"", b"", dict[int, bytes](), 2
+    exif, xmp, iptc, chunks, position = b"", b"", b"", dict[int, bytes](), 2
     while True:
         while data[position : position + 2] == b"\xff\xff":
             position += 1
@@ -92,6 +93,8 @@ def jpeg_header(data: bytes, where: str) -> Header:
             xmp = body[29:]
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             chunks.setdefault(body[12], body[14:])
+        elif marker == 0xED and body.startswith(_PHOTOSHOP) and not iptc:
+            iptc = _iptc(body[len(_PHOTOSHOP) :])
         elif marker == 0xDA:
             break
     if frame is None:
@@ -101,7 +104,28 @@ def jpeg_header(data: bytes, where: str) -> Header:
         raise UnreadableFile(f"a JPEG of {n_channels} channels (CMYK?)", where=where, hint="convert it to RGB")
     profile = b"".join(chunks[k] for k in sorted(chunks))
     name = _SOF_NAMES.get(kind, f"JPEG of type {kind:#x}")
-    return Header(width, height, n_channels, bits, stored_bits=8, icc=profile, exif=exif, xmp=xmp, compression=name)
+    return Header(
+        width, height, n_channels, bits, stored_bits=8, icc=profile, exif=exif, xmp=xmp, iptc=iptc, compression=name
+    )
+
+
+_PHOTOSHOP = b"Photoshop 3.0\0"
+
+
+def _iptc(resources: bytes) -> bytes:
+    """The IIM record among Photoshop's resources (0x0404), or empty."""
+    at = 0
+    while at + 12 <= len(resources) and resources[at : at + 4] == b"8BIM":
+        number = struct.unpack_from(">H", resources, at + 4)[0]
+        name = resources[at + 6] + 1  # a text with its length before it, padded to whole pairs
+        start = at + 6 + name + (name & 1) + 4
+        if start > len(resources):
+            break
+        size = struct.unpack_from(">I", resources, start - 4)[0]
+        if number == 0x0404:
+            return resources[start : start + size] if start + size <= len(resources) else b""
+        at = start + size + (size & 1)
+    return b""
 
 
 def check_jpeg_is_whole(data: bytes, where: str) -> None:

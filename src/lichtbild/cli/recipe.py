@@ -77,7 +77,7 @@ def _migrate(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("presets have no versions", where=path, hint="a .json recipe")
     made, lines = migrated(recipe)
     target = arguments.output or path
-    write_sidecar(target, made, recipe, force=arguments.force or target == path)
+    write_sidecar(target, made, force=arguments.force or target == path)
     for line in lines:
         console.warning(line)
     console.wrote("recipe", target)

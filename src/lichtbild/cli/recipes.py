@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ def followed(arguments: argparse.Namespace, burst: Burst, given: Values, console
             if content.members:
                 check_members(content, burst, path)
             layers.append(faithful(content, str(path)))
+            _check_look(content, layers[-1], path)
             burst = _with_reference(burst, content, arguments)
         else:
             layers.append(checked(content.of(shot), str(path)))
@@ -80,7 +82,8 @@ def write(arguments: argparse.Namespace, burst: Burst, report: dict[str, Any], c
         raise UsageError("these frames come from no file", where="--sidecar")
     before = sidecar_of(arguments, burst)
     document = report["recipe"]
-    recipe = Recipe(document["pipeline"], document["stages"], members_of(burst), _reference(report), document["engine"])
+    recipe = Recipe.from_json(json.dumps(document))
+    recipe = dataclasses.replace(recipe, members=members_of(burst), reference=_reference(report))
     write_sidecar(path, recipe, before[1] if before else None, force=before is not None)
     console.wrote("sidecar", path)
 
@@ -88,6 +91,22 @@ def write(arguments: argparse.Namespace, burst: Burst, report: dict[str, Any], c
 def _reference(report: dict[str, Any]) -> str | None:
     reference = report.get("reference")
     return str(reference["frame"]) if isinstance(reference, dict) else None
+
+
+def _check_look(recipe: Recipe, values: Values, path: Path) -> None:
+    """Raise RecipeError where the look of that name says something else than it did."""
+    from lichtbild import looks
+    from lichtbild.core.errors import RecipeError
+    from lichtbild.stages.look import LookParams
+
+    before = recipe.extra.get("look")
+    if not isinstance(before, dict) or "sha256" not in before:
+        return
+    look = looks.chosen(LookParams(**values.get("look", {})))
+    if looks.digest(look) != before["sha256"]:
+        raise RecipeError(
+            f"the look {look.name!r} has changed since", where=path, hint="the look as it was, or recipe migrate"
+        )
 
 
 def _with_reference(burst: Burst, recipe: Recipe, arguments: argparse.Namespace) -> Burst:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import hashlib
+import json
 import tomllib
 from pathlib import Path
 
 from lichtbild.core.errors import RecipeError, UnreadableFile
-from lichtbild.stages.look import DEFAULT, Look, LookParams, from_document, mixed
+from lichtbild.stages.look import DEFAULT, Look, LookParams, from_document, mixed, to_document
 
 __all__ = ["DEFAULT", "chosen", "load", "names", "read_look"]
 
@@ -76,6 +78,12 @@ def load(name: str) -> Look:
         look = read_look(_FOLDER / f"{part}.toml", look)
     assert look is not None
     return dataclasses.replace(look, name=name)
+
+
+def digest(look: Look) -> str:
+    """SHA-256 (hexadecimal) of all that a look says: by it a recipe knows whether a look has changed under its name."""
+    text = json.dumps(to_document(look), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def chosen(params: LookParams) -> Look:

@@ -113,8 +113,29 @@ def chief_ray(lens: Prescription, point: ObjectPoint, wavelength_nm: float) -> R
     ray = trace(lens, launch(lens, point, place)[0], wavelength_nm)
     if not np.all(np.isfinite(ray.state[:7])):
         angle = math.degrees(math.atan(math.hypot(*point.tangents)))
-        raise MetadataError(f"no light from {angle:.1f} degrees reaches the sensor", where=lens.name)
+        raise MetadataError(
+            f"no light from {angle:.1f} degrees reaches the sensor", where=lens.name,
+            hint=fate_of_light(lens, point, wavelength_nm),
+        )  # fmt: skip
     return ray
+
+
+def fate_of_light(lens: Prescription, point: ObjectPoint, wavelength_nm: float) -> str:
+    """What becomes of rays that fill the first surface: how many miss one, are totally reflected, or are cut off, and
+    where that begins. For messages."""
+    free = [surface.semi_diameter_mm for surface in lens.surfaces if math.isfinite(surface.semi_diameter_mm)]
+    at = np.linspace(-1, 1, 21) * min(free[0] if free else 1.0, 2 * lens.surfaces[lens.stop].semi_diameter_mm)
+    rays = launch(lens, point, np.stack(np.meshgrid(at, at)).reshape(2, -1))[0]
+    told: list[str] = []
+    seen: set[int] = set()
+    for number in range(1, len(lens.surfaces) + 1):
+        until = number if number < len(lens.surfaces) else None
+        lost = trace(lens, rays, wavelength_nm, until=until).lost
+        for kind, words in ((1, "miss"), (2, "are totally reflected by"), (3, "pass beyond the free radius of")):
+            if kind not in seen and (lost == kind).any():
+                seen.add(kind)
+                told.append(f"{np.count_nonzero(lost == kind)} of {lost.size} rays {words} surface {number - 1}")
+    return "; ".join(told) or "rays arrive, but not through the middle of the stop"
 
 
 def beam(lens: Prescription, point: ObjectPoint, wavelength_nm: float) -> tuple[Float64, Float64]:
@@ -132,7 +153,10 @@ def beam(lens: Prescription, point: ObjectPoint, wavelength_nm: float) -> tuple[
     found = places[:, np.isfinite(places).all(0)]
     if found.shape[1] == 0:
         angle = math.degrees(math.atan(math.hypot(*point.tangents)))
-        raise MetadataError(f"no light from {angle:.1f} degrees passes the stop", where=lens.name)
+        raise MetadataError(
+            f"no light from {angle:.1f} degrees passes the stop", where=lens.name,
+            hint=fate_of_light(lens, point, wavelength_nm),
+        )  # fmt: skip
     return found.min(1), found.max(1)
 
 

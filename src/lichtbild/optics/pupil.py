@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numpy.polynomial import chebyshev
 
 from lichtbild.core.errors import MetadataError
-from lichtbild.optics.aim import ObjectPoint, beam, launch
+from lichtbild.optics.aim import ObjectPoint, beam, fate_of_light, launch
 from lichtbild.optics.prescription import Prescription
 from lichtbild.optics.trace import trace_all
 
@@ -151,7 +151,10 @@ def fit_pupil(
         inside = used & (reach.max(0) <= 1)
     if inside.sum() < 60 or used.sum() < len(_POWERS):
         angle = math.degrees(math.atan(math.hypot(*point.tangents)))
-        raise MetadataError(f"hardly any light from {angle:.1f} degrees reaches the sensor", where=lens.name)
+        raise MetadataError(
+            f"hardly any light from {angle:.1f} degrees reaches the sensor", where=lens.name,
+            hint=fate_of_light(lens, point, wavelength_nm),
+        )  # fmt: skip
 
     if centre_mm is None:
         centre_mm = _middle(end.position_mm[:2, inside], energy[inside])

@@ -142,6 +142,8 @@ def _main_directory(frame: Frame, software: str, xmp: bytes) -> exif.Directory:
     entries[50730] = (exif.SRATIONAL, (round(exposure_ev * 10_000), 10_000))
     if xmp:
         entries[700] = (exif.BYTE, xmp)
+    if info.tags.iptc:
+        entries[33723] = (exif.UNDEFINED, info.tags.iptc)
     if info.kind != "monochrome":
         if info.camera.colour is not None:
             entries |= tags.colour_entries(info.camera.colour)

@@ -44,7 +44,8 @@ class JpegOptions:
         "small": jpegli with MozJPEG's order of passes (packages pyjpegli and mozjpeg-lossless-optimization), always
         "420": half the size at the same error.
     kbytes
-        Choose the highest quality whose whole file has at most so many kB (1000 bytes); `quality` is not used.
+        Choose the highest quality whose whole file has at most so many kB (1000 bytes); `quality` is not used. The
+        recipe, which would take 10 kB of them, is left out of the XMP packet.
     difference
         Choose the lowest quality at which 95 % of the picture differs by at most so many CIEDE2000; likewise.
     """
@@ -145,6 +146,8 @@ def encoded(
     picture.tags["exif"] |= {37121: b"\1\2\3\0", 40960: b"0100"}
     if picture.tags["exif"][40961] == 1:
         picture.tags["interop"] = {1: "R98", 2: b"0100"}
+    if options.kbytes is not None:
+        provenance = {key: value for key, value in provenance.items() if key != "Recipe"}
     second = b"" if gain_map is None else _gain_map_file(gain_map)
     head = _head(picture, software, provenance, len(second))
     overhead = sum(map(len, head)) + len(second) + (parts.MPF_SEGMENT_BYTES + 64 if second else 0)
@@ -193,7 +196,7 @@ def _coded(pixels: Pixels, options: JpegOptions, overhead: int) -> bytes:
         return _small(some, quality) if options.coder == "small" else _progressive(some, quality, options.subsampling)
 
     if options.kbytes is not None:
-        return jpeg_quality.for_size(pixels, max(int(1000 * options.kbytes) - overhead, 0), coder)[1]
+        return jpeg_quality.for_size(pixels, int(1000 * options.kbytes), overhead, coder)[1]
     quality = options.quality
     if options.difference is not None:
         quality = jpeg_quality.for_difference(pixels, options.difference, coder, _decoded)

@@ -19,8 +19,9 @@ Coder = Callable[[Pixels, int], bytes]
 _SQUARES, _SQUARE_PX = 24, 64
 
 
-def for_size(pixels: Pixels, most_bytes: int, coder: Coder) -> tuple[int, bytes]:
-    """The highest quality whose file has at most `most_bytes`, and that file.
+def for_size(pixels: Pixels, most_bytes: int, overhead: int, coder: Coder) -> tuple[int, bytes]:
+    """The highest quality whose file has at most `most_bytes`, of which metadata and gain map take `overhead`, and what
+    was coded.
 
     Raises
     ------
@@ -31,12 +32,12 @@ def for_size(pixels: Pixels, most_bytes: int, coder: Coder) -> tuple[int, bytes]
     while low <= high:
         middle = (low + high + 1) // 2
         coded = coder(pixels, middle)
-        if len(coded) <= most_bytes:
+        if overhead + len(coded) <= most_bytes:
             best, low = (middle, coded), middle + 1
         else:
             high = middle - 1
     if best is None:
-        least = len(coder(pixels, LOWEST))
+        least = overhead + len(coder(pixels, LOWEST))
         raise OutputError(
             f"{pixels.shape[1]} x {pixels.shape[0]} px need {-(-least // 1000)} kB at the least",
             hint="a smaller picture (longest=...), or more kbytes",

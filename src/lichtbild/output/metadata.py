@@ -15,6 +15,9 @@ SOFTWARE = f"lichtbild {__version__}"
 # A comment of a person is short; phones keep their logs there.
 _USER_COMMENT = 37510
 MOST_COMMENT_BYTES = 2000
+MOST_NOTE_BYTES = 1 << 15
+# How notes begin whose offsets are counted from their own beginning, or from a TIFF header inside of them.
+_MOVABLE_NOTES = (b"Apple iOS\0", b"Nikon\0\2", b"FUJIFILM", b"OLYMPUS\0", b"OM SYSTEM\0", b"HUAWEI\0\0")
 _YEAR_9999_S = 253_000_000_000
 
 # What describes the pixels of the original file, not the scene: each writer sets its own.
@@ -29,7 +32,8 @@ _OF_THE_FILE = {
 def carried_exif(info: FrameInfo, software: str = SOFTWARE) -> dict[str, dict[int, Any]]:
     """EXIF for a file made from `info`: all tags of EXIF 3.0 that are about the scene, and our name.
 
-    The maker's note is left behind: its offsets do not survive a copy. Where a file told no EXIF (a simulated frame, a
+    A maker's note is carried where it counts its offsets from its own beginning (`_MOVABLE_NOTES`); others would point
+    anywhere after a copy and are left behind. Where a file told no EXIF (a simulated frame, a
     vendor raw), exposure, camera and time come from `info`. Orientation, size and colour space are the writer's.
     """
     carried: dict[str, dict[int, Any]] = {"ifd0": {}, "exif": {}, "gps": {}}
@@ -38,6 +42,9 @@ def carried_exif(info: FrameInfo, software: str = SOFTWARE) -> dict[str, dict[in
         carried[name] = {t: v for t, v in info.tags.exif.get(name, {}).items() if t in known and _says_something(v)}
     if len(carried["exif"].get(_USER_COMMENT, b"")) > MOST_COMMENT_BYTES:
         del carried["exif"][_USER_COMMENT]
+    note = info.tags.exif.get("exif", {}).get(exif.MAKER_NOTE)
+    if isinstance(note, bytes) and note.startswith(_MOVABLE_NOTES) and len(note) <= MOST_NOTE_BYTES:
+        carried["exif"][exif.MAKER_NOTE] = note
     # Phones write the exposure into IFD0 of their DNGs as TIFF/EP has it; other readers look for it in the Exif IFD.
     for tag, value in info.tags.exif.get("ifd0", {}).items():
         if tag in exif.TYPES["exif"].keys() - _OF_THE_FILE["exif"] and tag not in exif.TYPES["ifd0"]:

@@ -23,6 +23,7 @@ from lichtbild.output.dng import write_dng
 from lichtbild.output.dng_profile import Profile
 from lichtbild.output.exr import write_exr
 from lichtbild.output.heif import write_heif
+from lichtbild.output.iptc import with_iptc
 from lichtbild.output.jpeg import write_jpeg
 from lichtbild.output.jxl import write_jxl
 from lichtbild.output.picture import srgb_preview, turned_back, upright
@@ -192,7 +193,7 @@ class Photo:
         preview = srgb_preview(self.display)
         # The picture may stand otherwise than the negative; in one DNG they stand alike.
         preview = turned_back(upright(preview, self.display.info.orientation), negative.info.orientation)
-        packet = xmp_packet(negative.info.tags.xmp, self.provenance())
+        packet = xmp_packet(with_iptc(negative.info.tags.xmp, negative.info.tags.iptc), self.provenance())
         write_dng(
             path, negative, preview=preview, xmp=packet, force=force, compress=compression != "none",
             coding="jxl" if compression == "jxl" else "jpeg", is_half=kind == "half", credentials=credentials,

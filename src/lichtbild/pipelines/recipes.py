@@ -100,7 +100,9 @@ def migrated(recipe: Recipe) -> tuple[Recipe, list[str]]:
             kept.setdefault(stage, {})[name] = value
     lines += [f"{stage}: new, at its defaults" for stage in STAGES if stage not in recipe.stages]
     made = recipe_of(PhotoParams.from_values(kept), recipe.engine, recipe.members, recipe.reference)
-    return dataclasses.replace(made, extra=recipe.extra), lines
+    # What a look said belongs to the engine that read it.
+    extra = {key: value for key, value in recipe.extra.items() if key != "look"}
+    return dataclasses.replace(made, extra=extra), lines
 
 
 def shot_of(burst: Burst) -> Shot:

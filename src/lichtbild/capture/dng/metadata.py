@@ -181,7 +181,7 @@ def lens_name(directories: list[Directory], xmp: bytes) -> str:
 
 
 def read_tags(ifd0: Directory, exif: Directory | None, gps: Directory | None, reasons: list[str]) -> Tags:
-    """EXIF, GPS, XMP and ICC that a written picture carries on; a value that is damaged is left out."""
+    """EXIF, GPS, XMP, ICC and IPTC that a written picture carries on; a value that is damaged is left out."""
     groups: dict[str, dict[int, Any]] = {}
     for name, ifd in (("ifd0", ifd0), ("exif", exif), ("gps", gps)):
         if ifd is None:
@@ -191,7 +191,8 @@ def read_tags(ifd0: Directory, exif: Directory | None, gps: Directory | None, re
         tags = [t for t in ifd if (t in known and t not in _STRUCTURE) or (name != "ifd0" and t not in _POINTERS)]
         values = {tag: _carried(ifd, tag) for tag in tags}
         groups[name] = {tag: value for tag, value in values.items() if value not in (None, "", b"")}
-    return Tags(groups, _packet(ifd0, Tag.XMP, reasons), _packet(ifd0, Tag.ICC_PROFILE, reasons))
+    packets = (_packet(ifd0, tag, reasons) for tag in (Tag.XMP, Tag.ICC_PROFILE, Tag.IPTC))
+    return Tags(groups, *packets)
 
 
 # How the preview is stored, and what the writer of a picture decides anew (orientation, resolution).

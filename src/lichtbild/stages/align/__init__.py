@@ -81,12 +81,12 @@ class Motion:
         float32 [th, tw], mean squared error over its expectation from noise, at the better of the two; 1 = noise alone.
     doubt
         float32 [th, tw], error of the hand's motion over what noise and texture explain; above 1 something moved apart.
-    sigma_px
-        float32 [th, tw], standard deviation of the hand's displacement as the scatter of the tiles tells it; None where
-        nobody estimated it.
-    local_sigma_px
-        float32 [th, tw], the same of `local_px` where it is local: what the tile and its neighbours know together,
-        root of the mean of both axes; elsewhere the hand's.
+    hand_covariance_px2
+        float32 [th, tw, 2, 2], covariance of `hand_px` as the scatter of the tiles tells it; None where nobody
+        estimated it.
+    covariance_px2
+        float32 [th, tw, 2, 2], the same of `local_px`: where it is local what the tile and its neighbours know
+        together, elsewhere the hand's.
     refused
         Why the frame shows nothing of the reference's scene that could be placed; empty where it does.
     """
@@ -97,9 +97,20 @@ class Motion:
     is_local: npt.NDArray[np.bool_]
     mismatch: F32
     doubt: F32
-    sigma_px: F32 | None = None
-    local_sigma_px: F32 | None = None
+    hand_covariance_px2: F32 | None = None
+    covariance_px2: F32 | None = None
     refused: str = ""
+
+    @property
+    def sigma_px(self) -> F32:
+        """float32 [th, tw], standard deviation of the length of the hand's displacement."""
+        assert self.hand_covariance_px2 is not None
+        return np.asarray(np.sqrt(np.trace(self.hand_covariance_px2, axis1=-2, axis2=-1)), np.float32)
+
+    @property
+    def is_valid(self) -> npt.NDArray[np.bool_]:
+        """bool [th, tw], whether the tile's motion, the hand's or its own, explains what the tile shows."""
+        return np.asarray(self.is_local | (self.doubt <= 1)) & (not self.refused)
 
 
 def align(
@@ -180,8 +191,8 @@ def _judged(
     tiles = all_tiles(reference.shape(0))
     hand, covariance, sums = _finest(reference, other, hand, coarse)
     hand_px = hand.at(field.tile_centres(tiles, TILE_PX))[:, :2].reshape(*grid, 2).astype(np.float32)
-    sigma = 2 * field.sigma(basis_of(reference, tiles, 0), covariance)
-    own = sigma.copy()
+    of_hand = field.covariances(2 * basis_of(reference, tiles, 0), covariance)
+    own = of_hand.copy()
     mismatch, allowed = field.tile_mismatch(sums)
     doubt = mismatch / allowed
     local_px, is_local = hand_px.copy(), np.zeros(len(tiles), np.bool_)
@@ -195,13 +206,13 @@ def _judged(
         found = local_motion(reference, other, hand, is_wrong.reshape(grid), apart, params.local_search)
         is_local[is_wrong] = found.is_own
         local_px[is_local.reshape(grid)] = found.motion_px[found.is_own]
-        mismatch[is_local], own[is_local] = found.mismatch[found.is_own], found.sigma_px[found.is_own]
+        mismatch[is_local], own[is_local] = found.mismatch[found.is_own], found.covariance_px2[found.is_own]
         left = np.full(len(tiles), np.inf, np.float32)
         left[is_local] = found.left[found.is_own]
         local_px = lent_to_neighbours(local_px, hand_px, left.reshape(grid))
     return Motion(
         hand, hand_px, local_px, is_local.reshape(grid), mismatch.reshape(grid), doubt.reshape(grid),
-        sigma.reshape(grid), own.reshape(grid),
+        of_hand.reshape(*grid, 2, 2), own.reshape(*grid, 2, 2),
     )  # fmt: skip
 
 
@@ -211,7 +222,8 @@ def _refused(reference: Pyramid, why: str) -> Motion:
     far = np.full(grid, 1e6, np.float32)
     still = np.zeros((*grid, 2), np.float32)
     rest = Hand.at_rest(reference.mosaic_shape)
-    return Motion(rest, still, still, np.zeros(grid, np.bool_), far, far, far, far, why)
+    unknown = np.broadcast_to(1e12 * np.eye(2, dtype=np.float32), (*grid, 2, 2))
+    return Motion(rest, still, still, np.zeros(grid, np.bool_), far, far, unknown, unknown, why)
 
 
 def _refusal(reference: Pyramid, other: Pyramid, hand: Hand) -> str:

@@ -228,20 +228,18 @@ def expected_spread(shape: tuple[int, int], is_told: bool = False) -> F64:
     return np.asarray(np.diag(spread**2), np.float64)
 
 
-def sigma(base: F64, covariance: F64) -> F32:
-    """Standard deviation [n] of the length of the displacement of tiles, of `base` [n, 2, 10], for coefficients of this
+def covariances(base: F64, covariance: F64) -> F32:
+    """Covariance [n, 2, 2] of the displacements (dy, dx) of tiles, of `base` [n, 2, 10], for coefficients of this
     covariance."""
-    used = np.diag(covariance) > 0
-    down, across = (base[:, axis][:, used] for axis in (0, 1))
-    inner = covariance[np.ix_(used, used)]
-    return np.asarray(np.sqrt(((down @ inner) * down + (across @ inner) * across).sum(1)), np.float32)
+    told = (base.reshape(-1, N_TERMS) @ covariance).reshape(base.shape)
+    return np.asarray(told @ base.swapaxes(1, 2), np.float32)
 
 
 def rms_px(covariance: F64, shape_px: tuple[int, int]) -> float:
     """Root mean square length of the displacement's error over a picture, px, for coefficients of this covariance."""
     places = (np.argwhere(np.ones((7, 7))) + 0.5) / 7 * np.array(shape_px)
     base = basis(places, shape_px)
-    return float(np.sqrt(np.square(sigma(base, covariance)).mean()))
+    return float(np.sqrt(np.trace(covariances(base, covariance), axis1=1, axis2=2).mean()))
 
 
 def weighed(moved: F64, fine: F64, coarse: F64, floor_px: float) -> tuple[F64, F64]:

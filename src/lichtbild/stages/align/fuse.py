@@ -51,8 +51,7 @@ def fused(motion_px: F64, covariance: F64, pairs: Ints) -> tuple[F64, F64]:
 
     Returns
     -------
-    motion_px [n, 2], and its standard deviation [n], root of the mean of both axes, counting a tile's neighbours but
-    not theirs in turn.
+    motion_px [n, 2], and its covariance [n, 2, 2], counting a tile's neighbours but not theirs in turn.
     """
     one, two = pairs.T
     unit, know = np.eye(2), np.linalg.inv(covariance)
@@ -71,4 +70,4 @@ def fused(motion_px: F64, covariance: F64, pairs: Ints) -> tuple[F64, F64]:
     lent = unit / np.maximum(weight, 1e-9)[:, None, None]
     for a, b in ((one, two), (two, one)):
         np.add.at(know, a, np.linalg.inv(covariance[b] + lent))
-    return out, np.sqrt(np.trace(np.linalg.inv(know), axis1=1, axis2=2) / 2)
+    return out, np.asarray(np.linalg.inv(know))

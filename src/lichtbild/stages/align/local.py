@@ -35,7 +35,7 @@ class Found:
     Parameters
     ----------
     motion_px
-        float32 [n, 2]; `sigma_px` float32 [n] its standard deviation, root of the mean of both axes.
+        float32 [n, 2]; `covariance_px2` float32 [n, 2, 2].
     mismatch
         float32 [n], mean squared error over its expectation from noise, large errors held down; `left` float32 [n] the
         same over what noise and texture explain.
@@ -44,7 +44,7 @@ class Found:
     """
 
     motion_px: F32
-    sigma_px: F32
+    covariance_px2: F32
     mismatch: F32
     left: F32
     is_own: Mask
@@ -77,14 +77,18 @@ def local_motion(
     if before is not None:
         is_known = before[1][is_wanted] & (np.abs(tried.best - expected).max(1) < TILE_PX / 2)
     is_own = tried.judged(is_known)
-    apart, sigma = tried.best - by_hand, np.zeros(len(tiles))
+    apart, covariance = tried.best - by_hand, np.zeros((len(tiles), 2, 2))
     if is_own.any():
         near = [beside[is_own] for beside in tried.neighbours]
-        apart[is_own], sigma[is_own] = fuse.fused(
+        apart[is_own], covariance[is_own] = fuse.fused(
             apart[is_own], fuse.covariances(tried.sums[is_own], tried.cost[is_own]), fuse.edges(near, is_own)
         )
     return Found(
-        (by_hand + apart).astype(np.float32), sigma.astype(np.float32), tried.cost, tried.cost / tried.allowed, is_own
+        (by_hand + apart).astype(np.float32),
+        covariance.astype(np.float32),
+        tried.cost,
+        tried.cost / tried.allowed,
+        is_own,
     )
 
 
