@@ -18,6 +18,10 @@ import numpy as np
 
 from lichtbild.core import Camera, Cfa, ColourCalibration, Domain, Exposure, Frame, FrameInfo, Levels, NoiseModel
 from lichtbild.output import bayer_negative, write_dng, write_jpeg, write_png, write_tiff
+from lichtbild.output.exr import write_exr
+from lichtbild.output.heif import HeifOptions, write_heif
+from lichtbild.output.jpeg import JpegOptions
+from lichtbild.output.jxl import JxlOptions, write_jxl
 
 NOISE = NoiseModel((7.2e-4,) * 3, (5.1e-5,) * 3, "simulated")
 MATRIX = np.array([[0.7, -0.15, -0.1], [-0.4, 1.2, 0.25], [-0.05, 0.2, 0.6]])
@@ -80,6 +84,10 @@ def main() -> None:
     narrow, wide, negative, mosaic = frames(height, width)
     bayer = bayer_negative(negative)
     n = height * width
+    # Light of the same scene for a display of three stops above white.
+    shown = np.clip(1.3 * negative.pixels / np.array([0.55, 1, 0.6], np.float32), 0, None) ** np.float32(1.1)
+    hdr = np.minimum(np.where(shown > 0.5, shown + (shown - 0.5) * 2, shown), 8).astype(np.float32)
+    scene_light = negative.replaced(pixels=shown, domain=Domain.WORK_RGB)
     print(f"{width} x {height}, {n / 1e6:.1f} MP")
     print(f"{'format':<34}{'CPU s':>8}{'MB':>8}{'of plain':>10}")
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +95,28 @@ def main() -> None:
             ("JPEG q95 4:4:4, 8 bit", "jpg", lambda p: write_jpeg(p, narrow, force=True), 3),
             ("JPEG q95 4:4:4, turned by 90", "jpg",
              lambda p: write_jpeg(p, narrow.with_info(orientation=6), force=True), 3),
+            ("JPEG q95 with gain map", "jpg", lambda p: write_jpeg(p, narrow, hdr=hdr, force=True), 3),
+            ("JPEG q95 progressive", "jpg",
+             lambda p: write_jpeg(p, narrow, options=JpegOptions(coder="progressive"), force=True), 3),
+            ("JPEG q90 small (jpegli, 4:2:0)", "jpg",
+             lambda p: write_jpeg(p, narrow, options=JpegOptions(90, coder="small"), force=True), 3),
+            ("JPEG of at most 3 MB", "jpg",
+             lambda p: write_jpeg(p, narrow, options=JpegOptions(kbytes=3000), force=True), 3),
+            ("JPEG of at most 1 CIEDE2000", "jpg",
+             lambda p: write_jpeg(p, narrow, options=JpegOptions(difference=1), force=True), 3),
+            ("AVIF 10 bit q80, speed 8", "avif", lambda p: write_heif(p, wide, "avif", force=True), 6),
+            ("AVIF 10 bit q80, speed 10", "avif",
+             lambda p: write_heif(p, wide, "avif", options=HeifOptions(speed=10), force=True), 6),
+            ("AVIF 10 bit q80, gain map", "avif", lambda p: write_heif(p, wide, "avif", hdr=hdr, force=True), 6),
+            ("AVIF 10 bit q80, PQ", "avif",
+             lambda p: write_heif(p, wide, "avif", hdr=hdr, options=HeifOptions(hdr="pq"), force=True), 6),
+            ("HEIC 10 bit q80, speed 8", "heic", lambda p: write_heif(p, wide, "heic", force=True), 6),
+            ("HEIC 10 bit q80, speed 10", "heic",
+             lambda p: write_heif(p, wide, "heic", options=HeifOptions(speed=10), force=True), 6),
+            ("JPEG XL 16 bit q90, effort 4", "jxl", lambda p: write_jxl(p, wide, force=True), 6),
+            ("JPEG XL 16 bit q90, effort 1", "jxl",
+             lambda p: write_jxl(p, wide, options=JxlOptions(effort=1), force=True), 6),
+            ("OpenEXR half, ZIP", "exr", lambda p: write_exr(p, scene_light, force=True), 6),
             ("TIFF 16 bit, Deflate", "tif", lambda p: write_tiff(p, wide, force=True), 6),
             ("PNG 8 bit", "png", lambda p: write_png(p, narrow, force=True), 3),
             ("PNG 16 bit", "png", lambda p: write_png(p, wide, bits=16, force=True), 6),
@@ -94,6 +124,9 @@ def main() -> None:
             ("DNG mosaic 10 bit, plain", "dng", lambda p: write_dng(p, mosaic, force=True, compress=False), 2),
             ("DNG negative bayer, lossless JPEG", "dng", lambda p: write_dng(p, bayer, force=True), 2),
             ("DNG negative linear, lossless JPEG", "dng", lambda p: write_dng(p, negative, force=True), 6),
+            ("DNG negative bayer, JPEG XL", "dng", lambda p: write_dng(p, bayer, coding="jxl", force=True), 2),
+            ("DNG negative linear, JPEG XL", "dng", lambda p: write_dng(p, negative, coding="jxl", force=True), 6),
+            ("DNG negative half floats, Deflate", "dng", lambda p: write_dng(p, negative, is_half=True, force=True), 6),
             ("DNG negative linear, plain", "dng", lambda p: write_dng(p, negative, force=True, compress=False), 6),
         ]  # fmt: skip
         for name, suffix, write, bytes_per_pixel in jobs:

@@ -72,7 +72,9 @@ BENCHMARKS = (
     Benchmark("twins", QUALITY),
     Benchmark("raw_readers", QUALITY),
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
+    Benchmark("lab_accuracy", QUALITY, "How exact the lab is"),
     Benchmark("motion", QUALITY),
+    Benchmark("output_quality", QUALITY),
     Benchmark("optics_figures", QUALITY),
     Benchmark("fuzz_dng", QUALITY, arguments=("--cases", "100000", "--write", "{file}")),
 )

@@ -12,9 +12,11 @@ from lichtbild.core import Burst, Camera, Frame, FrameSource, Progress, Recipe, 
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
 from lichtbild.output.explain import ExplainFolder
+from lichtbild.output.metadata import SOFTWARE
 from lichtbild.output.photo import Photo
 from lichtbild.pipelines import photo
 from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
+from lichtbild.pipelines.recipes import recipe_of
 from lichtbild.stages.colour import ColourParams
 from lichtbild.stages.reduce import ReduceParams
 
@@ -54,6 +56,7 @@ def develop(
     bits: int = 8,
     look: str | None = None,
     headroom_ev: float = 0.0,
+    scene: bool = False,
     explain: str | Path | Callable[[Explained], None] | None = None,
 ) -> Photo:
     """The photograph of a burst, or of one frame.
@@ -66,7 +69,7 @@ def develop(
         {stage: {parameter: value}} for what is not left at its default, or a recipe. Stages and parameters:
         `lichtbild.api.STAGES`.
     space
-        "srgb" or "p3".
+        "srgb", "p3", "rec2020" or "prophoto".
     bits
         8 or 16 of the picture.
     look
@@ -74,6 +77,8 @@ def develop(
         params["look"]["look"].
     headroom_ev
         Above 0: `Photo.hdr` is the same scene for a display that shows so many stops above SDR white.
+    scene
+        Keep the light of the scene in `Photo.scene`, for OpenEXR.
     explain
         A folder for pictures of what was found and done (motion, confidence, what was left out, effective frames,
         noise) and `explain.json`; or a function that gets each `Explained` picture when it is there, such as
@@ -85,7 +90,7 @@ def develop(
         With `.save(path)`, `.save_negative(path)`, `.pixels` and `.report`.
     """
     chosen = _with_look(_params(params), look)
-    return _developed(burst, chosen, progress, explain, space=space, bits=bits, headroom_ev=headroom_ev)
+    return _developed(burst, chosen, progress, explain, space=space, bits=bits, headroom_ev=headroom_ev, scene=scene)
 
 
 def preview(
@@ -155,16 +160,26 @@ def _developed(
     space: str,
     bits: int,
     headroom_ev: float = 0.0,
+    scene: bool = False,
 ) -> Photo:
     burst = burst if isinstance(burst, Burst) else read(burst)
     look = looks.chosen(params.look)  # before any work: a name may be wrong
     burst = _in_colours(burst, params.colour)
     observer = _observer(explain)
     done, negative = photo.develop(
-        burst, params, progress, space=space, bits=bits, look=look, headroom_ev=headroom_ev, explain=observer
+        burst,
+        params,
+        progress,
+        space=space,
+        bits=bits,
+        look=look,
+        headroom_ev=headroom_ev,
+        scene=scene,
+        explain=observer,
     )
     _finished(observer)
-    return Photo(done.picture, negative.linear, _report(burst, negative.report), negative.mosaic, done.hdr)
+    report = _report(burst, negative.report) | {"recipe": recipe_of(params, SOFTWARE).to_document()}
+    return Photo(done.picture, negative.linear, report, negative.mosaic, done.hdr, done.scene)
 
 
 def _with_lens(burst: Burst, lens: str | Path | None) -> Burst:

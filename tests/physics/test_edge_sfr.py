@@ -11,7 +11,8 @@ from lichtbild.lab import analytic_edges as truth
 from lichtbild.lab.acutance import Viewing, acutance_weights
 from lichtbild.lab.edge_model import Departures, GaussianEdge
 from lichtbild.lab.edge_samples import EdgeSamples
-from lichtbild.lab.sfr import FREQUENCIES, EdgeSettings, measure_edge
+from lichtbild.lab.sfr import EdgeSettings, measure_edge
+from lichtbild.lab.sfr_figures import FREQUENCIES
 
 ISO = EdgeSettings(method="iso")
 

@@ -101,7 +101,7 @@ def test_schema_has_the_bounds_of_the_declaration() -> None:
 
 
 def test_recipe_survives_and_keeps_what_it_does_not_know() -> None:
-    text = Recipe("photo", {"tone": {"version": 1, "params": {"contrast": 0.2}}}, {"rating": 5}).to_json()
+    text = Recipe("photo", {"tone": {"version": 1, "params": {"contrast": 0.2}}}, extra={"rating": 5}).to_json()
     again = Recipe.from_json(text)
     assert again.extra == {"rating": 5}
     assert again.to_json() == text

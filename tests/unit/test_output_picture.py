@@ -79,7 +79,7 @@ def exiftool(path, *arguments):
     return subprocess.run(["exiftool", *arguments, str(path)], capture_output=True, text=True, check=False).stdout
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "dng"])
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "dng", "avif", "heic", "jxl"])
 def test_every_tag_of_the_list_arrives(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     negative = Frame(picture().astype(np.float32), Domain.CAMERA_RGB, display().info, NOISE)
@@ -97,7 +97,7 @@ def test_every_tag_of_the_list_arrives(tmp_path, suffix):
     assert not re.search("Exposure2012|ToneCurve|MicroVideo|tiff:Orientation", packet)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "avif", "heic", "jxl"])
 @pytest.mark.parametrize("space", ["srgb", "p3"])
 def test_exiftool_finds_nothing_to_complain_about(tmp_path, suffix, space):
     Photo(display(space=space)).save(tmp_path / f"a.{suffix}")

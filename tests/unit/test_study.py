@@ -9,7 +9,7 @@ import pytest
 
 from lichtbild.core import UnreadableFile, UsageError
 from lichtbild.lab.figure import Figure
-from lichtbild.runners.pareto import front, study_files
+from lichtbild.runners.pareto import front, fronts, study_files
 from lichtbild.runners.run import Outcome, Results, run_study
 from lichtbild.runners.study import Study, Trial, read_study
 from lichtbild.runners.worked import study_path, worked_studies
@@ -134,6 +134,17 @@ def test_the_front_is_what_none_beats() -> None:
     assert [t["on_front"] for t in content["trials"]] == [True, True, False, True, False, False]
     assert b"no lens" in files["index.html"]
     assert files["pareto.svg"].startswith(b"<svg")
+
+
+def test_settings_compete_under_equal_conditions_only(tmp_path: Path) -> None:
+    text = 'conditions = ["shot.frames"]\n' + TEXT
+    study = read_study(written(tmp_path, text))
+    outcomes = run_study(study, Results(tmp_path / "r.jsonl"), attempt=formula)
+    found = fronts(study, outcomes)
+    assert list(found) == ["frames 1", "frames 4", "frames 8"]
+    assert all(len(group) == 2 for group in found.values())
+    with pytest.raises(UsageError, match="does not vary"):
+        read_study(written(tmp_path, text.replace('["shot.frames"]', '["shot.lux"]')))
 
 
 def test_search_finds_the_best_and_keeps_its_budget(tmp_path: Path) -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
-from lichtbild.cli import flags, shots
+from lichtbild.cli import flags, recipes, shots, targets
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE
 
 USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
     "lichtbild develop IMG_2041/ -o photo.jpg",
+    "lichtbild develop IMG_2041/ -o share.jpg,longest=2048,kbytes=400 -o full.avif --hdr",
+    "lichtbild develop IMG_2041/ -o photo.jpg --recipe soft.toml --sidecar",
     "lichtbild develop IMG_2041_*.dng -o photo.jpg --negative linear",
     "lichtbild develop IMG_2041/ --explain why/",
     "lichtbild develop IMG_2041/ -o photo.jpg --quality best",
@@ -28,13 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from lichtbild import api
 
     shots.add_arguments(parser)
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help=".jpg .tif .png (default: the shot's name, .jpg)"
-    )
-    parser.add_argument("--space", choices=("srgb", "p3"), default="srgb", help="colours of the picture (default srgb)")
-    parser.add_argument(
-        "--bits", type=int, choices=(8, 16), help="of the picture's channels (default 16 for .tif, else 8)"
-    )
+    targets.add_arguments(parser)
+    recipes.add_arguments(parser)
     parser.add_argument(
         "--quality",
         choices=("default", "best"),
@@ -44,48 +40,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale", type=int, choices=(1, 2), default=1, help="2: twice the pixels along each axis (implies best)"
     )
-    parser.add_argument("--jpeg-quality", type=int, default=95, metavar="N", help="1 to 100 (default 95)")
     parser.add_argument(
-        "--negative", choices=("linear", "bayer"), help="write the merged negative beside the picture too, as DNG"
+        "--negative",
+        choices=("linear", "bayer", "half"),
+        help="write the merged negative beside it too, as DNG",
     )
     flags.add_stage_flags(parser, api.STAGES)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild import api
-    from lichtbild.core.errors import UsageError
     from lichtbild.output.atomic import check_target
-    from lichtbild.output.photo import SUFFIXES
 
     params = flags.stage_values(arguments, api.STAGES)
     if arguments.quality == "best":
         params.setdefault("reconstruct", {})["joint"] = True
     if arguments.scale > 1:
         params.setdefault("reconstruct", {})["scale"] = arguments.scale
-    if not 1 <= arguments.jpeg_quality <= 100:
-        raise UsageError(f"{arguments.jpeg_quality} is out of bounds", where="--jpeg-quality", hint="1 to 100")
-    if arguments.output and arguments.output.suffix.lower() not in SUFFIXES:
-        suffix = arguments.output.suffix or "no suffix"
-        raise UsageError(f"{suffix}: no format that is written", where="--output", hint=" ".join(SUFFIXES))
+    targets.chosen(arguments, "photo")  # what is wrong is told before frames are read
+    credentials = targets.credentials(arguments)
     burst = shots.read(arguments, console)
-    picture = arguments.output or Path(f"{burst.name}.jpg")
-    negative = picture.with_suffix(".dng") if arguments.negative else None
+    files = targets.chosen(arguments, burst.name)
+    negative = files[0].path.with_suffix(".dng") if arguments.negative else None
+    if negative in [file.path for file in files]:
+        negative = None
     # Seconds of work are not to be lost on a file that cannot be written.
-    for path in filter(None, (picture, negative)):
+    for path in (*(file.path for file in files), *filter(None, [negative])):
         check_target(path, force=arguments.force)
+    burst, params = recipes.followed(arguments, burst, params, console)
     explain = shots.explain_folder(arguments)
 
     started_s = time.monotonic()
     console.start()
-    bits = arguments.bits or (16 if picture.suffix.lower().startswith(".tif") else 8)
-    photo = api.develop(burst, params, progress=console.progress, space=arguments.space, bits=bits, explain=explain)
-    photo.save(picture, force=arguments.force, quality=arguments.jpeg_quality)
-    console.wrote("picture", picture)
+    photo = api.develop(
+        burst, params, progress=console.progress, space=arguments.space, bits=targets.bits_of(files, arguments.bits),
+        headroom_ev=targets.headroom_ev(files, arguments.hdr), scene=any(file.format == "exr" for file in files),
+        explain=explain,
+    )  # fmt: skip
+    for file in files:
+        photo.save(file, force=arguments.force, credentials=None if file.format == "exr" else credentials)
+        console.wrote("negative" if file.format == "dng" else "picture", file.path)
     for line in photo.notes:
         console.warning(line)
-    if negative and negative != picture:
-        photo.save_negative(negative, kind=arguments.negative, force=arguments.force)
+    if negative:
+        photo.save_negative(negative, kind=arguments.negative, credentials=credentials, force=arguments.force)
         console.wrote("negative", negative)
+    recipes.write(arguments, burst, photo.report, console)
     if explain:
         console.wrote(f"{explain.n_pictures} pictures that explain", explain.folder)
     console.event("done", seconds=round(time.monotonic() - started_s, 3), frames=len(burst), report=photo.report)

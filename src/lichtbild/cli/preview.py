@@ -13,6 +13,7 @@ from pathlib import Path
 from lichtbild.cli import flags, shots
 from lichtbild.cli.console import Console
 from lichtbild.cli.guard import DONE
+from lichtbild.cli.targets import SPACES
 
 USAGE = "SHOT [SHOT ...] [-o FILE] [flags]"
 EXAMPLES = (
@@ -26,10 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     shots.add_arguments(parser)
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help=".jpg .tif .png (default: the shot's name, -preview.jpg)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=".jpg .avif .heic .jxl .tif .png (default: NAME-preview.jpg)",
     )
     parser.add_argument("--megapixels", type=float, default=2.0, metavar="MP", help="size of the picture (default 2)")
-    parser.add_argument("--space", choices=("srgb", "p3"), default="srgb", help="colours of the picture (default srgb)")
+    parser.add_argument("--space", choices=SPACES, default="srgb", help="colours of the picture (default srgb)")
     parser.add_argument("--jpeg-quality", type=int, default=90, metavar="N", help="1 to 100 (default 90)")
     flags.add_stage_flags(parser, {name: cls for name, cls in api.STAGES.items() if name not in LEFT_OUT})
 
@@ -42,14 +47,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild import api
     from lichtbild.core.errors import UsageError
     from lichtbild.output.atomic import check_target
-    from lichtbild.output.photo import SUFFIXES
+    from lichtbild.output.target import SUFFIXES
 
     params = flags.stage_values(arguments, api.STAGES)
     if not arguments.megapixels > 0:
         raise UsageError(f"{arguments.megapixels:g} is no size", where="--megapixels", hint="2")
     if not 1 <= arguments.jpeg_quality <= 100:
         raise UsageError(f"{arguments.jpeg_quality} is out of bounds", where="--jpeg-quality", hint="1 to 100")
-    suffixes = [suffix for suffix in SUFFIXES if suffix != ".dng"]
+    suffixes = [suffix for suffix in SUFFIXES if suffix not in (".dng", ".exr")]
     if arguments.output and arguments.output.suffix.lower() not in suffixes:
         suffix = arguments.output.suffix or "no suffix"
         raise UsageError(f"{suffix}: no format of previews", where="--output", hint=" ".join(suffixes))

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from lichtbild.core.errors import UsageError
     from lichtbild.lab.report import write_report
-    from lichtbild.runners.pareto import front, study_files
+    from lichtbild.runners.pareto import fronts, study_files
     from lichtbild.runners.run import Results, run_study
     from lichtbild.runners.study import read_study
     from lichtbild.runners.worked import study_path, worked_studies
@@ -60,9 +60,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for one in failed:
         console.warning(f"{one.trial.name}: {one.error}")
     lines = []
-    for one in front(outcomes, study.objectives):
-        figures = "; ".join(f"{n} {one.figures[n].text(3)}" for n in study.objectives)
-        lines.append(f"{one.trial.name}: {figures}")
+    for condition, group in fronts(study, outcomes).items():
+        for one in group:
+            figures = "; ".join(f"{n} {one.figures[n].text(3)}" for n in study.objectives)
+            lines.append(f"{f'{condition}: ' if condition else ''}{one.trial.name}: {figures}")
     console.report("\n".join([f"{study.name}: {len(outcomes)} settings, not beaten:", *lines]), trials=len(outcomes),
                    front=lines, seconds=round(time.monotonic() - started_s, 1))  # fmt: skip
     return PARTIAL if failed else DONE

@@ -29,6 +29,8 @@ PCS_WHITE_XYZ: Floats = np.array([0.9642, 1.0, 0.8249])
 SRGB_PRIMARIES: tuple[XY, XY, XY] = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
 P3_PRIMARIES: tuple[XY, XY, XY] = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 REC2020_PRIMARIES: tuple[XY, XY, XY] = ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+# ISO 22028-2 (ROMM RGB, "ProPhoto"), whose white is D50.
+PROPHOTO_PRIMARIES: tuple[XY, XY, XY] = ((0.734699, 0.265301), (0.159597, 0.840403), (0.036598, 0.000105))
 
 
 def xy_to_xyz(xy: XY) -> Floats:
@@ -70,6 +72,14 @@ def bradford(source_white_xyz: npt.ArrayLike, target_white_xyz: npt.ArrayLike) -
     ratio = np.clip(np.divide(target, source, out=np.full(3, 10.0), where=source > 0), 0.1, 10.0)
     return np.asarray(np.linalg.solve(BRADFORD, ratio[:, None] * BRADFORD))
 
+
+PROPHOTO_TO_XYZ: Floats = bradford(PCS_WHITE_XYZ, xy_to_xyz(DISPLAY_WHITE_XY)) @ rgb_to_xyz_matrix(
+    PROPHOTO_PRIMARIES, xyz_to_xy(PCS_WHITE_XYZ)
+)
+DISPLAY_SPACES: dict[str, Floats] = {
+    "srgb": SRGB_TO_XYZ, "p3": P3_TO_XYZ, "rec2020": REC2020_TO_XYZ, "prophoto": PROPHOTO_TO_XYZ
+}  # fmt: skip
+"""Linear RGB to XYZ under D65 of every space that pictures are written in; all with the sRGB curve."""
 
 TINT_SCALE = -3000.0
 """Tint for a distance of 1 in CIE 1960 uv from the Planckian locus, as raw developers count: green is positive."""

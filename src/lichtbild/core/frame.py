@@ -54,13 +54,14 @@ class Tags:
     ----------
     exif
         EXIF and GPS by tag number, values as TIFF types: {"ifd0": {...}, "exif": {...}, "gps": {...}}.
-    xmp, icc
-        Packets as bytes, or empty.
+    xmp, icc, iptc
+        Packets as bytes (IPTC: the IIM record alone), or empty.
     """
 
     exif: dict[str, dict[int, Any]] = field(default_factory=dict)
     xmp: bytes = b""
     icc: bytes = b""
+    iptc: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +149,8 @@ class Frame:
     saturation
         Value of a clipped pixel where g = 1.
     colour_space
-        What DISPLAY_RGB numbers are encoded for: "srgb" or "p3" (Display P3, sRGB curve); "" in other domains, and
-        taken as sRGB where a DISPLAY_RGB frame does not tell.
+        What DISPLAY_RGB numbers are encoded for: one of `colour_space.DISPLAY_SPACES`, all with the sRGB curve; "" in
+        other domains, and taken as sRGB where a DISPLAY_RGB frame does not tell.
     """
 
     pixels: Array

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lichtbild.lab.edge_model import Departures
 
 if TYPE_CHECKING:
-    from lichtbild.lab.edge_fit import Shape
+    from lichtbild.lab.edge_shape import Shape
 
 Floats = npt.NDArray[np.floating[Any]]
 

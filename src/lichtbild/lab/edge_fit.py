@@ -17,88 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.lab.edge_departures import departures_of
-from lichtbild.lab.edge_model import Departures, GaussianEdge
+from lichtbild.lab.edge_model import Departures
 from lichtbild.lab.edge_noise import EdgeNoise
 from lichtbild.lab.edge_samples import EdgeSamples, first_line
+from lichtbild.lab.edge_shape import NoEdge, Shape
 
 Floats = npt.NDArray[np.floating[Any]]
 
 MOST_ORDER = 5
 # A parameter more must explain this much chi squared: 4 standard deviations, and the choice is made a few times.
 WORTH_A_PARAMETER = 16.0
+# Enough to begin with: location to 0.02 px.
+SKETCH_PIXELS = 900
 LEAST_SIGMA_PX, MOST_SIGMA_PX = 0.05, 12.0
-
-
-class NoEdge(ValueError):
-    """There is nothing to fit; the message is the finding."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What of an edge is fitted, and its present values.
-
-    Parameters
-    ----------
-    curve
-        Legendre coefficients of the column at which the edge crosses a row, px, over u = (row - mid) / half in -1..1.
-    mid, half
-        Of the rows, px.
-    sigma_px
-        Optical blur.
-    dark, bright
-        Levels at the edge.
-    shading
-        Slope of the level per px of distance on the dark and on the bright side; None: not fitted.
-    sign
-        +1: bright on the right.
-    """
-
-    curve: Floats
-    mid: float
-    half: float
-    sigma_px: float
-    dark: float
-    bright: float
-    shading: tuple[float, float] | None
-    sign: float
-
-    @property
-    def step(self) -> float:
-        return self.bright - self.dark
-
-    @property
-    def angle_rad(self) -> float:
-        """Mean slope of the edge against the columns."""
-        ends = np.polynomial.legendre.legval(np.array([-1.0, 1.0]), self.curve)
-        return float(np.arctan2(ends[1] - ends[0], 2 * self.half))
-
-    @property
-    def gaussian(self) -> GaussianEdge:
-        return GaussianEdge(self.sigma_px, self.angle_rad)
-
-    @property
-    def total_sigma_px(self) -> float:
-        """With the pixel."""
-        return float(np.sqrt(self.sigma_px**2 + 1 / 12))
-
-    def place(self, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-        """Distance from the edge (positive: bright), u of the foot point, and the normal's share along columns."""
-        legendre = np.polynomial.legendre
-        slope_of = legendre.legder(self.curve)
-        u = (y - self.mid) / self.half
-        if self.curve.size <= 2:
-            slope = float(slope_of[0]) / self.half if self.curve.size == 2 else 0.0
-            cosine = 1 / np.sqrt(1 + slope * slope)
-            return self.sign * (x - legendre.legval(u, self.curve)) * cosine, u, np.full_like(x, cosine)
-        foot = u
-        for _ in range(3):
-            curve, slope = legendre.legval(foot, self.curve), legendre.legval(foot, slope_of) / self.half
-            # Step along the tangent to where the connecting line is normal to it.
-            foot = foot + ((x - curve) * slope + (u - foot) * self.half) / (1 + slope * slope) / self.half
-        curve, slope = legendre.legval(foot, self.curve), legendre.legval(foot, slope_of) / self.half
-        cosine = 1 / np.sqrt(1 + slope * slope)
-        across = (x - curve) * cosine - (u - foot) * self.half * slope * cosine
-        return self.sign * across, foot, cosine
 
 
 @dataclass(frozen=True)
@@ -185,7 +116,12 @@ class _Pixels:
     y: Floats
     value: Floats
     count: Floats
-    within: float = 0.0
+
+    def thinned(self, n_most: int) -> _Pixels:
+        """Every so-manieth, by a stride that falls in with no row."""
+        stride = max(1, self.value.size // n_most)
+        stride += 1 - stride % 2
+        return _Pixels(self.x[::stride], self.y[::stride], self.value[::stride], self.count[::stride])
 
     @classmethod
     def of(cls, shape: Shape, x: Floats, y: Floats, value: Floats, reach_px: float) -> _Pixels:
@@ -200,7 +136,6 @@ class _Pixels:
         counts = counts[full].astype(np.float64)
         distance = np.bincount(index, d[far])[full] / counts
         mean = np.bincount(index, value[far])[full] / counts
-        within = float(np.sum(value[far] ** 2) - np.sum(counts * mean * mean))
         slope = float(np.polynomial.legendre.legval(0.0, np.polynomial.legendre.legder(shape.curve))) / shape.half
         across = shape.sign * distance / np.sqrt(1 + slope * slope)
         crossing = float(np.polynomial.legendre.legval(0.0, shape.curve))
@@ -209,7 +144,6 @@ class _Pixels:
             np.concatenate([y[near], shape.mid - slope * across]),
             np.concatenate([value[near], mean]),
             np.concatenate([np.ones(int(near.sum())), counts]),
-            within,
         )
 
 
@@ -246,9 +180,12 @@ def fit_edge(
         raise NoEdge("no edge runs through the region from top to bottom")
     x, y, value = samples.flat()
     shape = _first_shape(x, y, value, line, samples.shape, reach_px)
-    for rounds in (12, 4):
-        pixels = _Pixels.of(shape, x, y, value, reach_px)
-        shape = _refined(shape, pixels, pixels.count, rounds)[0]
+    few = _Pixels.of(shape, x, y, value, reach_px).thinned(SKETCH_PIXELS)
+    shape = _refined(shape, few, few.count, 12)[0]
+    # A bow of whole pixels has to be followed before anything is known of the noise beside the edge.
+    bent = _refined(replace(shape, curve=np.append(shape.curve, (0.0, 0.0))), few, few.count, 12)[0]
+    if np.abs(bent.curve[2:]).max() > 0.3:
+        shape = bent
     pixels = _Pixels.of(shape, x, y, value, reach_px)
     if noise is None:
         noise = EdgeNoise.measured(shape.place(x, y)[0], value, samples, shape.total_sigma_px, reach_px)
@@ -290,7 +227,7 @@ class _Added:
 
     @classmethod
     def of(cls, shape: Shape, departures: Departures, parts: Floats, reach_px: float) -> _Added:
-        grid = np.arange(-reach_px - 1, reach_px + 1, 0.025)
+        grid = np.arange(-reach_px - 1, reach_px + 1, 0.05)
         plain, slope, widening = shape.gaussian.parts(grid)
         edge = np.column_stack([plain, widening, slope, departures.edges(grid)]) @ parts
         return cls(grid, edge, np.gradient(edge, grid))
@@ -311,12 +248,22 @@ def _columns(shape: Shape, pixels: _Pixels, added: _Added | None) -> tuple[Float
         low, high = shape.shading
         model = model + d * (low * dark_share + high * plain_edge)
     moved = -shape.sign * cosine * change
-    curve = np.polynomial.legendre.legvander(u, shape.curve.size - 1) * moved[:, None]
+    curve = _legendre(u, shape.curve.size) * moved[:, None]
     curve[:, 0] = -shape.sign * cosine * shape.step * plain
     parts = [curve, (shape.step * widening)[:, None], dark_share[:, None], plain_edge[:, None]]
     if shape.shading is not None:
         parts += [(d * dark_share)[:, None], (d * plain_edge)[:, None]]
     return model, np.concatenate(parts, axis=1), d
+
+
+def _legendre(u: Floats, n: int) -> Floats:
+    """The first `n` Legendre polynomials at `u` [m], float64 [m, n]."""
+    out = np.ones((u.size, n))
+    if n > 1:
+        out[:, 1] = u
+    for k in range(2, n):
+        out[:, k] = ((2 * k - 1) * u * out[:, k - 1] - (k - 1) * out[:, k - 2]) / k
+    return out
 
 
 def _moved(shape: Shape, step: Floats) -> Shape:
@@ -377,7 +324,7 @@ def _weight(shape: Shape, pixels: _Pixels, noise: EdgeNoise) -> Floats:
 
 def _weighed(shape: Shape, pixels: _Pixels, noise: EdgeNoise) -> Shape:
     for _ in range(2):
-        shape = _refined(shape, pixels, _weight(shape, pixels, noise), 6)[0]
+        shape = _refined(shape, pixels, _weight(shape, pixels, noise), 4)[0]
     return shape
 
 

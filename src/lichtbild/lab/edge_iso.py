@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.lab.edge_fit import NoEdge
+from lichtbild.lab.edge_shape import NoEdge
 
 Floats = npt.NDArray[np.floating[Any]]
 WindowName = Literal["tukey", "hamming"]

@@ -8,6 +8,7 @@ for bins: a model that is convolved with both boxes is compared with the pixels 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,16 +126,21 @@ class Departures:
 
         The splines are alike but for their place: one is tabulated, and looked up.
         """
-        reach = 2 * self.spacing_px + 1.0
-        step = self.spacing_px / 64
-        grid = np.arange(-reach - 2 * step, reach + 3 * step, step)
-        table = self._spline(grid)
-        t = np.clip((d_px[:, None] - (self.centres_px + grid[0])[None, :]) / step, 0, grid.size - 2)
+        first, step, table = self._table
+        t = np.clip((d_px[:, None] - (self.centres_px + first)[None, :]) / step, 0, table.size - 2)
         index = t.astype(np.intp)
         t -= index
         splines = table[index]
         splines += (table[index + 1] - splines) * t
         return np.concatenate([splines, *(self._tail(d_px, w)[:, None] for w in self.tails_px)], axis=1)
+
+    @cached_property
+    def _table(self) -> tuple[float, float, Floats]:
+        """First place, step and the integral of one spline."""
+        reach = 2 * self.spacing_px + 1.0
+        step = self.spacing_px / 64
+        grid = np.arange(-reach - 2 * step, reach + 3 * step, step)
+        return float(grid[0]), step, self._spline(grid)
 
     def _spline(self, x: Floats) -> Floats:
         """The integral of the spline at 0, convolved with both boxes: truncated fifth powers, differenced.

@@ -15,25 +15,24 @@ import numpy.typing as npt
 from lichtbild.core import NoiseModel, ShapeError
 from lichtbild.lab.acutance import CLAUSE as ACUTANCE_CLAUSE
 from lichtbild.lab.acutance import SCREEN_100, Viewing, acutance_weights
-from lichtbild.lab.edge_fit import EdgeFit, NoEdge, fit_edge
+from lichtbild.lab.edge_fit import EdgeFit, fit_edge
 from lichtbild.lab.edge_iso import IsoSfr, iso_sfr
 from lichtbild.lab.edge_noise import EdgeNoise
 from lichtbild.lab.edge_samples import EdgeSamples
+from lichtbild.lab.edge_shape import NoEdge
 from lichtbild.lab.encoding import Encoding, linearised
 from lichtbild.lab.figure import Figure
+from lichtbild.lab.sfr_figures import CLAUSE, DEVIATION, FREQUENCIES, crossing, falling, of_edge
 
 Floats = npt.NDArray[np.floating[Any]]
 Method = Literal["likelihood", "iso"]
 
-CLAUSE = "ISO 12233:2023, 6 (e-SFR)"
-DEVIATION = "edge by likelihood through the pixel instead of 6.3.4 to 6.3.6 (quarter-pixel bins, window, derivative)"
 LEAST_LENGTH, LEAST_WIDTH = 20, 12
 WIDEST_GAP_PX = 0.4
 MOST_CLIPPED = 0.02
 LEAST_CONTRAST = 2.0
 STEEPEST_DEG = 47.0
 MOST_UNCERTAIN = 0.25
-FREQUENCIES = np.arange(0, 101) * 0.01
 NAMES = {
     "mtf50": "cy/px",
     "mtf50p": "cy/px",
@@ -291,27 +290,17 @@ def _found(settings: EdgeSettings, finding: str) -> Sfr:
     return Sfr(none, none, none, none, none, nan, False, nan, nan, (nan, nan), tuple(figures), finding)
 
 
-def falling(frequency: Floats, mtf: Floats, level: float, after: int = 0) -> float | None:
-    """Where `mtf` first falls through `level` behind index `after`, by straight lines; None if it does not."""
-    below = np.flatnonzero(mtf[after:] < level)
-    if below.size == 0 or below[0] + after == 0:
-        return None
-    k = int(below[0]) + after
-    share = (mtf[k - 1] - level) / (mtf[k - 1] - mtf[k])
-    return float(frequency[k - 1] + share * (frequency[k] - frequency[k - 1]))
-
-
 def _of_fit(fit: EdgeFit, is_turned: bool, settings: EdgeSettings) -> Sfr:
     widened = np.sqrt(max(fit.chi_square_per_pixel, 1.0))
     mtf, root = fit.transfer(FREQUENCIES)
     root = root * widened
     deviation = np.sqrt((root**2).sum(1))
     figures = [
-        _crossing(fit, settings, "mtf50", mtf, 0.5, widened),
-        _crossing(fit, settings, "mtf50p", mtf, 0.5 * float(mtf.max()), widened, int(mtf.argmax())),
-        _crossing(fit, settings, "mtf10", mtf, 0.1, widened),
+        crossing(fit, settings.name, "mtf50", mtf, 0.5, widened),
+        crossing(fit, settings.name, "mtf50p", mtf, 0.5 * float(mtf.max()), widened, int(mtf.argmax())),
+        crossing(fit, settings.name, "mtf10", mtf, 0.1, widened),
         Figure.within(f"{settings.name}.mtf_half_nyquist", mtf[25], deviation[25], "", CLAUSE, DEVIATION),
-        *_of_edge(fit, settings, widened),
+        *of_edge(fit, settings.name, widened),
     ]
     for viewing in settings.viewings:
         weights = acutance_weights(viewing, FREQUENCIES)
@@ -335,48 +324,6 @@ def _of_fit(fit: EdgeFit, is_turned: bool, settings: EdgeSettings) -> Sfr:
     return Sfr(
         FREQUENCIES, mtf, deviation, d, fit.edge(d), angle, is_turned, dark, bright, place, tuple(figures), fit=fit
     )
-
-
-def _crossing(
-    fit: EdgeFit, settings: EdgeSettings, name: str, mtf: Floats, level: float, widened: float, peak: int = 0
-) -> Figure:
-    """A frequency at which the MTF falls to `level`; a part of the peak where `peak` is its index."""
-    full = f"{settings.name}.{name}"
-    coarse = falling(FREQUENCIES, mtf, level, peak)
-    if coarse is None:
-        return Figure.missing(full, "cy/px", CLAUSE, f"the MTF does not fall to {level:.2f} below 1 cy/px")
-    step = 1e-3
-    about = np.array([coarse - 5 * step, coarse - step, coarse, coarse + step, coarse + 5 * step, FREQUENCIES[peak]])
-    near, root = fit.transfer(about)
-    exact = falling(about[:5], near[:5], level)
-    slope = float(near[3] - near[1]) / (2 * step)
-    if exact is None or slope >= 0:
-        exact, slope = coarse, min(slope, -1e-3)
-    share = level / near[5] if peak else 0.0
-    spread = widened * float(np.linalg.norm(root[2] - share * root[5])) / abs(slope)
-    return Figure.within(full, exact, spread, "cy/px", CLAUSE, DEVIATION)
-
-
-def _of_edge(fit: EdgeFit, settings: EdgeSettings, widened: float) -> list[Figure]:
-    """Overshoot, undershoot and width of the edge-spread function."""
-    reach = min(16.0, *fit.reach_px)
-    d = np.arange(-reach, reach + 0.01, 0.05)
-    edge = fit.edge(d)
-    over, under = max(float(edge.max()) - 1, 0.0), max(-float(edge.min()), 0.0)
-    # Levels are known to this, and an extreme cannot be better known than its level.
-    n_half = max(fit.n_pixels / 2, 1)
-    variance = fit.noise.variance(np.array(fit.levels)) * fit.noise.correlation / n_half
-    spread = 100 * widened * 2 * float(np.sqrt(variance.max())) / abs(fit.levels[1] - fit.levels[0])
-    crossings = []
-    for level in (0.1, 0.9):
-        k = int(np.argmax(edge > level))
-        crossings.append(d[k - 1] + (level - edge[k - 1]) / (edge[k] - edge[k - 1]) * 0.05 if k else d[0])
-    clause = "ISO 12233:2023, annex on edge spread (10 % to 90 %)"
-    return [
-        Figure.within(f"{settings.name}.overshoot", 100 * over, spread, "%", "after ISO 12233:2023, 3 (edge spread)"),
-        Figure.within(f"{settings.name}.undershoot", 100 * under, spread, "%", "after ISO 12233:2023, 3 (edge spread)"),
-        Figure.exact(f"{settings.name}.edge_width_10_90", crossings[1] - crossings[0], "px", clause),
-    ]
 
 
 def _of_iso(found: IsoSfr, step: int, is_turned: bool, settings: EdgeSettings) -> Sfr:

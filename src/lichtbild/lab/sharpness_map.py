@@ -13,7 +13,8 @@ import numpy.typing as npt
 from lichtbild.core import ShapeError
 from lichtbild.lab.edge_finding import FindSettings, FoundEdge, find_edges
 from lichtbild.lab.figure import Figure
-from lichtbild.lab.sfr import CLAUSE, DEFAULT, EdgeSettings, KnownLine, Sfr, measure_edge
+from lichtbild.lab.sfr import DEFAULT, EdgeSettings, KnownLine, Sfr, measure_edge
+from lichtbild.lab.sfr_figures import CLAUSE
 
 Floats = npt.NDArray[np.floating[Any]]
 

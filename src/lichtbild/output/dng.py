@@ -20,11 +20,14 @@ from lichtbild.core.frame import Frame, Levels
 from lichtbild.core.noise import NoiseModel
 from lichtbild.core.opcode_bytes import serialise
 from lichtbild.output import dng_tags as tags
-from lichtbild.output.atomic import write_whole
-from lichtbild.output.dng_image import Steps, Storage, image_entries
+from lichtbild.output.credentials import Credentials, signed
+from lichtbild.output.dng_image import JPEG_XL, Steps, Storage, half_entries, image_entries
+from lichtbild.output.dng_profile import Profile
 from lichtbild.output.metadata import SOFTWARE, carried_exif
 from lichtbild.output.preview import PREVIEW_PX, fitted, jpeg_directory, rough_preview
+from lichtbild.output.xmp import Provenance
 
+MIME = "image/dng"
 THUMBNAIL_PX = 256
 
 # Black of a merged negative: noise around black goes below it and must not be cut. At least this part of the range...
@@ -47,6 +50,11 @@ def write_dng(
     xmp: bytes | None = None,
     force: bool = False,
     compress: bool = True,
+    coding: str = "jpeg",
+    is_half: bool = False,
+    profile: Profile | None = None,
+    credentials: Credentials | None = None,
+    provenance: Provenance | None = None,
 ) -> None:
     """Write `frame` as a DNG.
 
@@ -68,7 +76,16 @@ def write_dng(
     force
         Replace a file that is there.
     compress
-        Lossless JPEG (about 40 % of the size) instead of plain numbers.
+        Without loss (about 40 % of the size) instead of plain numbers.
+    coding
+        "jpeg": lossless JPEG, which all readers take. "jxl": JPEG XL, smaller, slower, for readers of DNG 1.7.
+    is_half
+        Half floats (DNG 1.4) instead of integers, of a frame that is linear: black 0, white 1, what is brighter kept.
+        Deflated where `compress` is set.
+    profile
+        Tone curve and tables of a look, for the developer that opens the file; the pixels stay as they are.
+    credentials, provenance
+        Sign the file with these; what the signature tells of it.
 
     Raises
     ------
@@ -89,7 +106,12 @@ def write_dng(
     if frame.domain is Domain.CAMERA_RGB and frame.info.kind == "monochrome":
         frame = _one_plane(frame)
     main = _main_directory(frame, software, frame.info.tags.xmp if xmp is None else xmp)
-    raw = _raw_directory(frame, compress=compress)
+    if profile is not None:
+        main.entries |= profile.entries()
+    raw = _raw_directory(frame, compress=compress, coding=coding, is_half=is_half)
+    needed = (1, 7, 0, 0) if raw.entries[259][1] == JPEG_XL else (1, 4, 0, 0) if is_half else (1, 1, 0, 0)
+    for tag in (50706, 50707):
+        main.entries[tag] = (exif.BYTE, max(main.entries[tag][1], bytes(needed)))
     shown = rough_preview(frame, THUMBNAIL_PX) if preview is None else preview
     thumbnail = jpeg_directory(fitted(shown, THUMBNAIL_PX), quality=80)
     main.entries |= thumbnail.entries
@@ -97,7 +119,7 @@ def write_dng(
     main.children[330] = [raw]
     if max(shown.shape[:2]) > THUMBNAIL_PX:
         main.children[330].append(jpeg_directory(fitted(shown, PREVIEW_PX), quality=85))
-    write_whole(path, exif.serialise([main]), force=force)
+    signed(path, exif.serialise([main]), MIME, credentials, provenance or {}, force=force)
 
 
 def _one_plane(frame: Frame) -> Frame:
@@ -142,17 +164,25 @@ def _is_linear(frame: Frame) -> bool:
     return frame.info.levels is None
 
 
-def _raw_directory(frame: Frame, *, compress: bool) -> exif.Directory:
+def _raw_directory(frame: Frame, *, compress: bool, coding: str, is_half: bool) -> exif.Directory:
     info = frame.info
     height, width = frame.shape
     pixels = frame.pixels
-    if info.levels is None:
+    if is_half:
+        if info.levels is not None or pixels.dtype != np.float32:
+            raise DomainError("half floats are of linear pixels, float32 0..1", where=info.name, hint="a merged frame")
+        n_planes = 1 if pixels.ndim == 2 else 3
+        levels = Levels(np.zeros((1, 1, n_planes), np.float32), (1.0,) * n_planes)
+    elif info.levels is None:
         levels, storage = _levels_of_linear(frame)
     else:
         levels, storage = info.levels, Storage()
         if frame.pixels.dtype not in (np.uint8, np.uint16):
             raise DomainError(f"stored numbers are uint8 or uint16, not {frame.pixels.dtype}", where=info.name)
-    directory = image_entries(pixels, storage, compress=compress)
+    if is_half:
+        directory = half_entries(pixels, 1 / frame.saturation, compress=compress)
+    else:
+        directory = image_entries(pixels, storage, compress=compress, coding=coding)
     entries = directory.entries
     is_cfa = frame.domain is Domain.MOSAIC and info.cfa is not None
     entries[262] = (exif.SHORT, tags.PI_CFA if is_cfa else tags.PI_LINEAR_RAW)

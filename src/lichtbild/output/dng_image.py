@@ -15,7 +15,13 @@ from lichtbild.core import exif
 
 Pixels = npt.NDArray[Any]
 
-UNCOMPRESSED, JPEG = 1, 7
+UNCOMPRESSED, JPEG, DEFLATE, JPEG_XL = 1, 7, 8, 52546
+# Rows and columns of one colour of a mosaic side by side: smooth pictures, which JPEG XL packs a sixth smaller.
+_INTERLEAVE = 2
+_JXL_EFFORT = 3
+_DEFLATE_LEVEL = 4
+_FLOATING_POINT_PREDICTOR = 3
+_LARGEST_HALF = 65504.0
 TILE_PX = 512
 
 
@@ -104,7 +110,7 @@ def quantised(part: Pixels, storage: Storage) -> Pixels:
     return numbers.astype(np.uint16)
 
 
-def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.Directory:
+def image_entries(pixels: Pixels, storage: Storage, *, compress: bool, coding: str = "jpeg") -> exif.Directory:
     """A directory with the size, layout and segments of a raw image.
 
     Parameters
@@ -112,7 +118,9 @@ def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.D
     pixels
         uint8 or uint16, or float32 with `storage.scale`; [H, W] or [H, W, 3].
     compress
-        Lossless JPEG tiles; else plain strips. Images of 8 bits or 16 columns and less are never compressed.
+        Tiles without loss; else plain strips. Images of 8 bits or 16 columns and less are never compressed.
+    coding
+        "jpeg" (lossless JPEG) or "jxl" (JPEG XL).
     """
     height, width = pixels.shape[:2]
     n_planes = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -127,13 +135,21 @@ def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.D
     })  # fmt: skip
     if compress and bits == 16 and width > 16:
         tile_height, tile_width = _tile_side(height), _tile_side(width, most=width)
-        directory.entries |= {259: (exif.SHORT, JPEG), 322: (exif.LONG, tile_width), 323: (exif.LONG, tile_height)}
+        directory.entries |= {
+            259: (exif.SHORT, JPEG_XL if coding == "jxl" else JPEG),
+            322: (exif.LONG, tile_width),
+            323: (exif.LONG, tile_height),
+        }
         corners = [(y, x) for y in range(0, height, tile_height) for x in range(0, width, tile_width)]
+        if coding == "jxl" and n_planes == 1:
+            directory.entries |= {50975: (exif.LONG, _INTERLEAVE), 52547: (exif.LONG, _INTERLEAVE)}
+            pixels = _parted(_parted(pixels, 0), 1)
 
         def tile(corner: tuple[int, int]) -> bytes:
             y, x = corner
             part = quantised(pixels[y : y + tile_height, x : x + tile_width], storage)
-            return lossless_jpeg(_filled(part, tile_height, tile_width))
+            filled = _filled(part, tile_height, tile_width)
+            return lossless_jxl(filled) if coding == "jxl" else lossless_jpeg(filled)
 
         directory.segments[324, 325] = _parallel(tile, corners)
         return directory
@@ -147,6 +163,76 @@ def image_entries(pixels: Pixels, storage: Storage, *, compress: bool) -> exif.D
 
     directory.segments[273, 279] = _parallel(strip, list(range(0, height, rows)))
     return directory
+
+
+def half_entries(pixels: Pixels, scale: float, *, compress: bool) -> exif.Directory:
+    """A directory with the size, layout and segments of a raw image in half floats.
+
+    Parameters
+    ----------
+    pixels
+        float32 [H, W] or [H, W, 3]; NaN becomes 0.
+    scale
+        Multiplied by this, so that saturation is 1.
+    compress
+        Deflate with the floating point predictor, in tiles; else plain tiles.
+    """
+    height, width = pixels.shape[:2]
+    n_planes = pixels.shape[2] if pixels.ndim == 3 else 1
+    tile_height, tile_width = _tile_side(height), _tile_side(width, most=width)
+    directory = exif.Directory({
+        254: (exif.LONG, 0),
+        256: (exif.LONG, width),
+        257: (exif.LONG, height),
+        258: (exif.SHORT, (16,) * n_planes),
+        259: (exif.SHORT, DEFLATE if compress else UNCOMPRESSED),
+        277: (exif.SHORT, n_planes),
+        284: (exif.SHORT, 1),
+        322: (exif.LONG, tile_width),
+        323: (exif.LONG, tile_height),
+        339: (exif.SHORT, (3,) * n_planes),
+    })  # fmt: skip
+    if compress:
+        directory.entries[317] = (exif.SHORT, _FLOATING_POINT_PREDICTOR)
+    corners = [(y, x) for y in range(0, height, tile_height) for x in range(0, width, tile_width)]
+
+    def tile(corner: tuple[int, int]) -> bytes:
+        y, x = corner
+        part = pixels[y : y + tile_height, x : x + tile_width] * np.float32(scale)
+        part = np.nan_to_num(np.clip(part, -_LARGEST_HALF, _LARGEST_HALF), nan=0.0).astype("<f2")
+        filled = _filled(part, tile_height, tile_width)
+        return _deflated_half(filled) if compress else filled.tobytes()
+
+    directory.segments[324, 325] = _parallel(tile, corners)
+    return directory
+
+
+def _deflated_half(tile: Pixels) -> bytes:
+    """Rows of high bytes, then of low ones, each less the byte `n_planes` before it (TIFF technical note 3), packed."""
+    import imagecodecs
+
+    n_planes = tile.shape[2] if tile.ndim == 3 else 1
+    rows = tile.reshape(tile.shape[0], -1)
+    bytes_of = rows.view(np.uint8).reshape(rows.shape[0], rows.shape[1], 2)
+    sorted_rows = np.concatenate([bytes_of[..., 1], bytes_of[..., 0]], axis=1)
+    differences = sorted_rows.copy()
+    differences[:, n_planes:] -= sorted_rows[:, :-n_planes]
+    return bytes(imagecodecs.zlib_encode(differences, _DEFLATE_LEVEL))
+
+
+def _parted(pixels: Pixels, axis: int) -> Pixels:
+    """Every second row (axis 0) or column first, then the others."""
+    order = np.concatenate([np.arange(k, pixels.shape[axis], _INTERLEAVE) for k in range(_INTERLEAVE)])
+    return np.ascontiguousarray(pixels.take(order, axis))
+
+
+def lossless_jxl(tile: Pixels) -> bytes:
+    """A JPEG XL codestream, without loss, of a uint16 tile [h, w] or [h, w, 3]."""
+    import imagecodecs
+
+    from lichtbild.output.jxl import bare
+
+    return bare(bytes(imagecodecs.jpegxl_encode(tile, lossless=True, effort=_JXL_EFFORT, numthreads=1)))
 
 
 def lossless_jpeg(tile: Pixels) -> bytes:

@@ -8,13 +8,16 @@ import struct
 from lichtbild.core import colour_space as cs
 from lichtbild.core.errors import DomainError
 
-# Both spaces have the white of D65 and the tone curve of IEC 61966-2-1.
-RGB_TO_XYZ = {"srgb": cs.SRGB_TO_XYZ, "p3": cs.P3_TO_XYZ}
-NAMES = {"srgb": "sRGB (lichtbild)", "p3": "Display P3 (lichtbild)"}
+# All have the tone curve of IEC 61966-2-1: what the picture was rendered with, finer in the dark than a power.
+RGB_TO_XYZ = cs.DISPLAY_SPACES
+NAMES = {
+    "srgb": "sRGB (lichtbild)", "p3": "Display P3 (lichtbild)", "rec2020": "Rec. 2020, sRGB curve (lichtbild)",
+    "prophoto": "ProPhoto, sRGB curve (lichtbild)",
+}  # fmt: skip
 
 
 def space_name(colour_space: str) -> str:
-    """ "srgb" or "p3"; an empty name is sRGB.
+    """A name of `RGB_TO_XYZ`; an empty one is sRGB.
 
     Raises
     ------
@@ -29,7 +32,7 @@ def space_name(colour_space: str) -> str:
 
 @functools.cache
 def icc_profile(colour_space: str) -> bytes:
-    """Version 4 display profile of "srgb" or "p3": matrix and parametric curve, exact to 1/65536."""
+    """Version 4 display profile of a space: matrix and parametric curve, exact to 1/65536."""
     name = space_name(colour_space)
     adaptation = cs.bradford(cs.xy_to_xyz(cs.DISPLAY_WHITE_XY), cs.PCS_WHITE_XYZ)
     colorants = adaptation @ RGB_TO_XYZ[name]

@@ -15,6 +15,7 @@ from lichtbild.core.domain import Domain
 from lichtbild.core.errors import DomainError, UsageError
 from lichtbild.core.frame import Frame
 from lichtbild.output.icc import RGB_TO_XYZ, icc_profile, space_name
+from lichtbild.output.iptc import with_iptc
 from lichtbild.output.metadata import SOFTWARE, carried_exif
 from lichtbild.output.preview import PREVIEW_PX, baseline_jpeg, fitted
 from lichtbild.output.xmp import Provenance, xmp_packet
@@ -39,12 +40,19 @@ class Picture:
         Profile and packet as bytes.
     tags
         EXIF of the picture as `core.exif` takes it.
+    space
+        Name of the colour space that `icc` describes.
+    carried_xmp, iptc
+        Packet and IPTC-IIM record of the original.
     """
 
     pixels: Pixels
     icc: bytes
     xmp: bytes
     tags: dict[str, dict[int, Any]]
+    space: str = "srgb"
+    carried_xmp: bytes = b""
+    iptc: bytes = b""
 
     def thumbnail(self) -> bytes:
         """A JPEG of at most 160 x 160."""
@@ -66,12 +74,14 @@ def prepared(frame: Frame, bits: int, *, provenance: Provenance | None = None, s
         raise UsageError(f"{bits} bits a sample are not written", hint="8 or 16")
     frame.require(Domain.DISPLAY_RGB)
     space = space_name(frame.colour_space)
-    pixels = _turned(as_bits(frame.pixels, bits), frame.info.orientation)
+    pixels = turned(as_bits(frame.pixels, bits), frame.info.orientation)
     tags = carried_exif(frame.info, software)
     tags["ifd0"] |= {274: 1, 282: (72, 1), 283: (72, 1), 296: 2}
     height, width = pixels.shape[:2]
     tags["exif"] |= {40961: 1 if space == "srgb" else 65535, 40962: width, 40963: height}
-    return Picture(pixels, icc_profile(space), xmp_packet(frame.info.tags.xmp, provenance or {}, software), tags)
+    carried = with_iptc(frame.info.tags.xmp, frame.info.tags.iptc)
+    packet = xmp_packet(carried, provenance or {}, software)
+    return Picture(pixels, icc_profile(space), packet, tags, space, carried, frame.info.tags.iptc)
 
 
 def as_bits(pixels: Pixels, bits: int) -> Pixels:
@@ -109,7 +119,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels
 
 
-def _turned(pixels: Pixels, orientation: int) -> Pixels:
+def turned(pixels: Pixels, orientation: int) -> Pixels:
     """A C-contiguous copy of `upright`; whole pixels are moved, which takes half the time of moving samples."""
     pixels = np.ascontiguousarray(pixels)
     whole = pixels.view(f"V{pixels.shape[2] * pixels.itemsize}")[..., 0]

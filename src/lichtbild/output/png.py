@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lichtbild.core import exif
 from lichtbild.core.frame import Frame
-from lichtbild.output.atomic import write_whole
+from lichtbild.output.credentials import Credentials, signed
 from lichtbild.output.metadata import SOFTWARE
 from lichtbild.output.picture import prepared
 from lichtbild.output.xmp import Provenance
@@ -28,6 +28,7 @@ def write_png(
     bits: int = 8,
     provenance: Provenance | None = None,
     software: str = SOFTWARE,
+    credentials: Credentials | None = None,
     force: bool = False,
 ) -> None:
     """Write a DISPLAY_RGB frame as PNG.
@@ -36,7 +37,7 @@ def write_png(
     ----------
     bits
         8 or 16 a sample.
-    path, frame, provenance, software, force
+    path, frame, provenance, software, credentials, force
         As `jpeg.write_jpeg`.
 
     Raises
@@ -62,7 +63,7 @@ def write_png(
         *_chunk(b"IDAT", image),
         *_chunk(b"IEND", b""),
     ]
-    write_whole(path, pieces, force=force)
+    signed(path, pieces, "image/png", credentials, provenance or {}, force=force)
 
 
 def filtered(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lichtbild.core import exif
 from lichtbild.core.frame import Frame
-from lichtbild.output.atomic import write_whole
+from lichtbild.output.credentials import Credentials, signed
 from lichtbild.output.metadata import SOFTWARE
 from lichtbild.output.picture import exif_directory, prepared
 from lichtbild.output.xmp import Provenance
@@ -27,6 +27,7 @@ def write_tiff(
     bits: int = 16,
     provenance: Provenance | None = None,
     software: str = SOFTWARE,
+    credentials: Credentials | None = None,
     force: bool = False,
 ) -> None:
     """Write a DISPLAY_RGB frame as TIFF, Deflate with horizontal predictor.
@@ -35,7 +36,7 @@ def write_tiff(
     ----------
     bits
         16 or 8 a sample.
-    path, frame, provenance, software, force
+    path, frame, provenance, software, credentials, force
         As `jpeg.write_jpeg`.
 
     Raises
@@ -61,12 +62,13 @@ def write_tiff(
         284: (exif.SHORT, 1),
         317: (exif.SHORT, 2),
         700: (exif.BYTE, picture.xmp),
+        **({33723: (exif.UNDEFINED, picture.iptc)} if picture.iptc else {}),
         34675: (exif.UNDEFINED, picture.icc),
     }
     parts = [picture.pixels[top : top + rows] for top in range(0, height, rows)]
     with ThreadPoolExecutor() as pool:
         directory.segments[273, 279] = list(pool.map(_deflated, parts))
-    write_whole(path, exif.serialise([directory]), force=force)
+    signed(path, exif.serialise([directory]), "image/tiff", credentials, provenance or {}, force=force)
 
 
 def _deflated(part: npt.NDArray[Any]) -> bytes:

@@ -12,6 +12,9 @@ from lichtbild.output.metadata import SOFTWARE
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP = "http://ns.adobe.com/xap/1.0/"
 OURS = "urn:lichtbild:xmp:1.0#"
+GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
+CONTAINER = "http://ns.google.com/photos/1.0/container/"
+ITEM = "http://ns.google.com/photos/1.0/container/item/"
 MAX_PACKET_BYTES = 1 << 20
 
 # About the original file, its develop settings or data behind its image, none of which the new file has. Camera Raw
@@ -41,7 +44,7 @@ _EMPTY = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='{RDF}'/></x:x
 Provenance = Mapping[str, str | int | float | Sequence[str]]
 
 
-def xmp_packet(carried: bytes, provenance: Provenance, software: str = SOFTWARE) -> bytes:
+def xmp_packet(carried: bytes, provenance: Provenance, software: str = SOFTWARE, gain_map_bytes: int = 0) -> bytes:
     """A packet with the properties of `carried` that still hold, and ours.
 
     Parameters
@@ -52,6 +55,8 @@ def xmp_packet(carried: bytes, provenance: Provenance, software: str = SOFTWARE)
         {property name: text, number or list of texts}, written in the namespace `OURS`; names are made of letters.
     software
         For xmp:CreatorTool.
+    gain_map_bytes
+        Size of the gain map's JPEG behind the picture, told as Android's readers look for it; 0: there is none.
     """
     document = _parsed(carried) or minidom.parseString(_EMPTY)
     rdf = document.getElementsByTagNameNS(RDF, "RDF")[0]
@@ -67,6 +72,8 @@ def xmp_packet(carried: bytes, provenance: Provenance, software: str = SOFTWARE)
         else:
             ours.appendChild(_sequence(document, str(rdf.prefix), name, value))
     rdf.appendChild(ours)
+    if gain_map_bytes:
+        rdf.appendChild(_directory(document, str(rdf.prefix), gain_map_bytes))
     assert document.documentElement is not None
     return f"{_HEAD}{document.documentElement.toxml()}<?xpacket end='w'?>".encode()
 
@@ -74,6 +81,30 @@ def xmp_packet(carried: bytes, provenance: Provenance, software: str = SOFTWARE)
 def _plain(value: str | int | float) -> str:
     """Text without the control characters that XML forbids."""
     return "".join(c for c in str(value) if c >= " " and not 0xD800 <= ord(c) < 0xE000 and c not in "\ufffe\uffff")
+
+
+def _directory(document: Any, rdf: str, gain_map_bytes: int) -> Any:
+    """The parts of the file: GContainer's directory with the picture and its gain map."""
+    description = document.createElementNS(RDF, f"{rdf}:Description")
+    description.setAttributeNS(RDF, f"{rdf}:about", "")
+    for prefix, uri in (("hdrgm", GAIN_MAP), ("Container", CONTAINER), ("Item", ITEM)):
+        description.setAttribute(f"xmlns:{prefix}", uri)
+    description.setAttributeNS(GAIN_MAP, "hdrgm:Version", "1.0")
+    directory = document.createElementNS(CONTAINER, "Container:Directory")
+    items = document.createElementNS(RDF, f"{rdf}:Seq")
+    for semantic, length in (("Primary", 0), ("GainMap", gain_map_bytes)):
+        entry = document.createElementNS(RDF, f"{rdf}:li")
+        entry.setAttributeNS(RDF, f"{rdf}:parseType", "Resource")
+        item = document.createElementNS(CONTAINER, "Container:Item")
+        item.setAttributeNS(ITEM, "Item:Semantic", semantic)
+        item.setAttributeNS(ITEM, "Item:Mime", "image/jpeg")
+        if length:
+            item.setAttributeNS(ITEM, "Item:Length", str(length))
+        entry.appendChild(item)
+        items.appendChild(entry)
+    directory.appendChild(items)
+    description.appendChild(directory)
+    return description
 
 
 def _sequence(document: Any, rdf: str, name: str, values: Sequence[str]) -> Any:

@@ -41,12 +41,12 @@ def contradicted(frame: Frame) -> Cfa | None:
     falling = (means[:, 0, 0] - means[:, 1, 1]) / level
     rising = (means[:, 0, 1] - means[:, 1, 0]) / level
     green, other = (falling, rising) if cfa.colours[0][0] == 1 else (rising, falling)
-    gap = float(np.median(green))
+    gap = float(np.quantile(green, 0.5))
     same_way = float(np.mean(np.sign(green) == np.sign(gap)))
     is_wrong = (
         abs(gap) > _GREEN_GAP
         and same_way > _SAME_WAY
-        and float(np.median(np.abs(other))) < _OTHER_GAP
+        and float(np.quantile(np.abs(other), 0.5)) < _OTHER_GAP
         and float(np.quantile(np.abs(other), 0.9)) < 0.25 * abs(gap)
         and float(np.std(green)) > max(_SPREAD, 2 * float(np.std(other)))
     )

@@ -109,12 +109,14 @@ def camera_rows(
 @dataclass(frozen=True, eq=False)
 class Finished:
     """A picture, DISPLAY_RGB of the default crop, what was found out about it, and the same for an HDR display: linear
-    light relative to SDR white, float32 [H, W, 3] up to 2^headroom_ev, None where it was not asked for."""
+    light relative to SDR white, float32 [H, W, 3] up to 2^headroom_ev; and the light of the scene, WORK_RGB. None where
+    they were not asked for."""
 
     picture: Frame
     facts: DevelopFacts
     hdr: Floats | None = None
     headroom_ev: float = 0.0
+    scene: Frame | None = None
 
 
 def finish(
@@ -126,6 +128,7 @@ def finish(
     space: str,
     bits: int,
     headroom_ev: float = 0.0,
+    scene: bool = False,
 ) -> Finished:
     """The picture of the default crop, and its rendition of `headroom_ev` stops above SDR white where that is above
     0."""
@@ -141,6 +144,7 @@ def finish(
     height, width = crop[2:]
     out = memory.empty((height, width, 3), develop_display.KINDS[bits])
     hdr = memory.empty((height, width, 3), np.float32) if headroom_ev > 0 else None
+    light = memory.empty((height, width, 3), np.float32) if scene else None
     part: Frame | None = None
     n_rows = -(-BAND_PX // source.scale)  # as many pixels at every scale
     for first in range(0, height, n_rows):
@@ -155,11 +159,14 @@ def finish(
             develop_display.render_part(
                 corrected, rows, facts, params, space=space, bits=32, out=hdr[first:last], headroom_ev=headroom_ev
             )
+        if light is not None:
+            develop_display.scene_part(corrected, rows, facts, params, out=light[first:last])
         progress(ProgressEvent("develop", last / height, 1.0))
     assert part is not None
     info = part.with_info(shape=(height, width), default_crop=(0, 0, height, width)).info
     picture = part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective)))
-    return Finished(picture, facts, hdr, headroom_ev)
+    seen = None if light is None else picture.replaced(pixels=light, domain=Domain.WORK_RGB, colour_space="")
+    return Finished(picture, facts, hdr, headroom_ev, seen)
 
 
 def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tuple[lens.LensPlan | None, Crop]:

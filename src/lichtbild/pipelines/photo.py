@@ -242,6 +242,7 @@ def develop(
     bits: int = 8,
     look: Look | None = None,
     headroom_ev: float = 0.0,
+    scene: bool = False,
     explain: Observer | None = None,
 ) -> tuple[Finished, Negative]:
     """The finished picture, DISPLAY_RGB of the default crop, and the negative it was made from.
@@ -260,7 +261,7 @@ def develop(
     def rest(event: ProgressEvent) -> None:
         progress(ProgressEvent(event.stage, _Steps.SHARE + share * event.done, 1.0))
 
-    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev)
+    done = finish(source, params.lens, display, rest, space=space, bits=bits, headroom_ev=headroom_ev, scene=scene)
     facts = done.facts
     report = made.report | {
         "white": {

@@ -20,6 +20,19 @@ def front(outcomes: Sequence[Outcome], objectives: Mapping[str, str]) -> list[Ou
     return [o for o, p in known if not any(_beats(q, p) for _, q in known)]
 
 
+def fronts(study: Study, outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """{condition: settings that none beats under it}; one without a name where there are no conditions."""
+    groups: dict[str, list[Outcome]] = {}
+    for o in outcomes:
+        words = [f"{name.split('.', 1)[1]} {_shown(o.trial.values[name])}" for name in study.conditions]
+        groups.setdefault(", ".join(words), []).append(o)
+    return {condition: front(group, study.objectives) for condition, group in groups.items()}
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _signed(outcome: Outcome, objectives: Mapping[str, str]) -> tuple[float, ...] | None:
     values = [(outcome.value(name), direction) for name, direction in objectives.items()]
     if any(value is None for value, _ in values):
@@ -34,7 +47,7 @@ def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
 
 def study_files(study: Study, outcomes: Sequence[Outcome]) -> dict[str, bytes]:
     """{file name: content}: index.html with the Pareto plot, study.json, pareto.svg."""
-    best = {o.trial.key for o in front(outcomes, study.objectives)}
+    best = {o.trial.key for group in fronts(study, outcomes).values() for o in group}
     drawing = pareto_plot(study, outcomes, best)
     content = {
         "format": "lichtbild study 1", "name": study.name, "question": study.question,
@@ -66,10 +79,12 @@ def pareto_plot(study: Study, outcomes: Sequence[Outcome], best: set[str]) -> st
                is_points=True, labels=[_short(o, name, study) for o in group])
         for name, group in groups.items()
     ]  # fmt: skip
-    on_front = sorted((o for o in known if o.trial.key in best), key=lambda o: o.value(x_name) or 0.0)
-    if len(on_front) > 1 and len(study.objectives) <= 2:
-        line = [o.value(x_name) or 0.0 for o in on_front], [o.value(y_name) or 0.0 for o in on_front]
-        series.append(Series("not beaten", *line, colour=COLOURS[7], is_dashed=True))
+    if len(study.objectives) <= 2:
+        for condition, group in fronts(study, known).items():
+            line = sorted((o.value(x_name) or 0.0, o.value(y_name) or 0.0) for o in group)
+            if len(line) > 1:
+                words = f"not beaten, {condition}" if condition else "not beaten"
+                series.append(Series(words, *zip(*line, strict=True), colour=COLOURS[7], is_dashed=True))
 
     def label(name: str) -> str:
         unit, better = units.get(name, ""), "more is better" if study.objectives[name] == "max" else "less is better"
@@ -80,8 +95,7 @@ def pareto_plot(study: Study, outcomes: Sequence[Outcome], best: set[str]) -> st
 
 def _short(outcome: Outcome, case: str, study: Study) -> str:
     """What varies, in as few letters as tell it."""
-    values = outcome.trial.values
-    return " ".join(f"{values[n]:g}" if isinstance(values[n], float) else str(values[n]) for n in study.vary)
+    return " ".join(_shown(outcome.trial.values[n]) for n in study.vary)
 
 
 def _page(study: Study, outcomes: Sequence[Outcome], best: set[str], drawing: str) -> str:

@@ -95,6 +95,8 @@ class Study:
         Hands and noises that each trial is repeated with.
     search
         None: the whole grid.
+    conditions
+        Parameters that are not chosen but met, such as the light: settings compete under equal conditions only.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Study:
     objectives: Mapping[str, str]
     seeds: int = 1
     search: Search | None = None
+    conditions: tuple[str, ...] = ()
 
     def trials(self) -> Iterator[Trial]:
         """Every combination, in the order of the file."""
@@ -135,7 +138,19 @@ def read_study(path: str | Path) -> Study:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"no study: {error}", where=path) from error
-    known = {"name", "question", "camera", "shot", "recipe", "vary", "case", "objectives", "seeds", "search"}
+    known = {
+        "name",
+        "question",
+        "camera",
+        "shot",
+        "recipe",
+        "vary",
+        "case",
+        "objectives",
+        "seeds",
+        "search",
+        "conditions",
+    }
     for key in content:
         if key not in known:
             raise UsageError(f"unknown key {key!r}", where=path, hint=nearest_names(key, known))
@@ -148,10 +163,14 @@ def read_study(path: str | Path) -> Study:
     cases = tuple((str(entry.get("name", f"case {k + 1}")), {n: v for n, v in entry.items() if n != "name"})
                   for k, entry in enumerate(content.get("case", ())))  # fmt: skip
     objectives = dict(content.get("objectives", {"sharpness.mtf50": "max", "noise.visual": "min"}))
+    conditions = tuple(content.get("conditions", ()))
+    for name in conditions:
+        if name not in vary:
+            raise UsageError(f"the condition {name!r} does not vary", where=path, hint=nearest_names(name, vary))
     _check(path, (base, vary, *(changes for _, changes in cases)), objectives)
     search = Search(**content["search"]) if "search" in content else None
     study = Study(str(content.get("name", Path(path).stem)), str(content.get("question", "")), base, vary, cases,
-                  objectives, int(content.get("seeds", 1)), search)  # fmt: skip
+                  objectives, int(content.get("seeds", 1)), search, conditions)  # fmt: skip
     n = max(1, len(cases))
     for values in vary.values():
         n *= len(values)

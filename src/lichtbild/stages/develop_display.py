@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lichtbild.core import colour_space as cs
 from lichtbild.core import memory, native
+from lichtbild.core.colour_space import DISPLAY_SPACES
 from lichtbild.core.domain import Domain
 from lichtbild.core.errors import ShapeError, UsageError
 from lichtbild.core.frame import Frame, sample_gain_grid
@@ -135,7 +136,7 @@ def retoned(made: Prepared, params: DevelopParams | None = None) -> DevelopFacts
 
 
 def sample_nodes(
-    grid: Floats, facts: DevelopFacts, window: tuple[int, int, int, int], shape: tuple[int, int]
+    grid: Floats, facts: DevelopFacts, window: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> Floats:
     """A facts map [h, w, C] at every pixel of `window` (top, left, height, width in px of the whole picture)."""
     top, left, height, width = window
@@ -253,7 +254,7 @@ def render(
     facts
         From `analyse` of the whole picture with the same params.
     space
-        "srgb" or "p3" (Display P3); both use the sRGB curve.
+        "srgb", "p3" (Display P3), "rec2020" or "prophoto"; all with the sRGB curve.
     bits
         8 or 16 (encoded uint8, uint16), or 32: linear display light, float32 0..1.
     window
@@ -325,8 +326,10 @@ def render_part(
     raises is that of `render`; the info of the frame is left as it is.
     """
     frame.require(Domain.CAMERA_RGB)
-    if space not in ("srgb", "p3"):
-        raise UsageError(f"{space!r} is no colour space of a display here", where="space", hint="srgb or p3")
+    if space not in DISPLAY_SPACES:
+        raise UsageError(
+            f"{space!r} is no colour space of a display here", where="space", hint=", ".join(DISPLAY_SPACES)
+        )
     if bits not in KINDS:
         raise UsageError(f"{bits} bits are not offered", where="bits", hint="8, 16 or 32")
     if not 0 <= headroom_ev <= 8 or (headroom_ev > 0 and bits != 32):
@@ -408,3 +411,26 @@ def render_part(
     if isinstance(n, np.ndarray):
         n = n[first - above : last - above, left : left + width]
     return frame.replaced(pixels=out, domain=Domain.DISPLAY_RGB, n_effective=n, gain=None)
+
+
+def scene_part(
+    frame: Frame, part: Part, facts: DevelopFacts, params: DevelopParams | None = None, *, out: Floats
+) -> None:
+    """The light of some rows of a picture, before any tone curve: WORK_RGB, 0.18 = mid grey at the exposure found.
+
+    Clipped channels are rebuilt as for the picture; nothing is sharpened, of a look only its panchromatic mix is there.
+    `frame`, `part` and `facts` as in `render_part`; `out`, float32 [last - first, width, 3], is written.
+    """
+    params = params or DevelopParams()
+    top, left, height, width = part.crop
+    first, last = part.rows
+    above = part.start - top
+    place = part.window or (0, 0, *facts.shape)
+    y, x = place[2] / height, place[3] / width  # the picture of the facts may be larger or smaller
+    window = (place[0] + above * y, place[1] - left * x, frame.shape[0] * y, frame.shape[1] * x)
+    surround = sample_nodes(facts.highlights.surround, facts, window, frame.shape)
+    frame = colour.profile.apply(frame, facts.colour.profile)
+    rebuilt = highlights.apply(frame, facts.white.neutral, facts.highlights, surround, params.highlights)
+    work = colour.apply(rebuilt, facts.white.neutral, facts.colour).pixels
+    work = work[first - above : last - above, left : left + width]
+    np.multiply(work, np.float32(2.0**facts.tone.exposure_ev), out=out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,18 +32,10 @@ def make_proxy(frame: Frame, longest_px: int = PROXY_PX) -> tuple[Frame, int]:
     cell = max(1, -(-max(h, w) // longest_px))
     rows, columns = np.arange(0, h, cell), np.arange(0, w, cell)
     offsets = np.unique(np.linspace(0, cell, min(cell, 4), endpoint=False).astype(int) + cell // 8)
-    total = np.zeros((len(rows), w, 3), np.float32)
-    brightest = np.zeros((len(rows), len(columns)), np.float32)
-    for offset in offsets:
-        if frame.domain is Domain.CAMERA_RGB and rows[-1] + offset < h:
-            lines = np.asarray(frame.pixels[offset::cell][: len(rows)])  # a view
-        else:
-            lines = _rows_in_colour(frame, np.minimum(rows + offset, h - 1))
-        total += lines
-        flat = lines.reshape(len(rows), -1)
-        np.maximum(brightest, np.maximum.reduceat(flat, 3 * columns, axis=1), out=brightest)
+    total, top = _summed(frame, rows, offsets, (h, w))
+    brightest = np.maximum.reduceat(top, top.shape[1] // w * columns, axis=1)
     area = len(offsets) * np.diff(np.append(columns, w)).astype(np.float32)
-    pixels = np.asarray(np.add.reduceat(total, columns, axis=1) / area[:, None], np.float32)
+    pixels = np.stack([np.add.reduceat(plane, columns, axis=1) / area for plane in total], 2).astype(np.float32)
     n = float(np.mean(frame.n_effective))
     gain = None
     if frame.gain is not None:
@@ -56,6 +50,43 @@ def make_proxy(frame: Frame, longest_px: int = PROXY_PX) -> tuple[Frame, int]:
     # Averaging a cell lowers the noise; half of it is kept, for what is not white in it.
     share = n * max(1.0, len(offsets) * cell / 2)
     return frame.replaced(pixels=pixels, domain=Domain.CAMERA_RGB, n_effective=share, gain=gain), cell * unit
+
+
+def _summed(
+    frame: Frame, rows: npt.NDArray[np.intp], offsets: npt.NDArray[np.intp], size: tuple[int, int]
+) -> tuple[list[Floats], Floats]:
+    """Of rows `rows` + each of `offsets` of a picture of `size` pixels or 2 x 2 patterns: sums of the three colours
+    [n, w], and the largest of each column's numbers [n, 2 w or 3 w]."""
+    height, width = size
+
+    def lines(unit: int, offset: int, i: int) -> Floats:
+        """A view where all rows are inside."""
+        if rows[-1] + offset < height:
+            step = unit * int(rows[1] - rows[0]) if len(rows) > 1 else 1
+            return np.asarray(frame.pixels[unit * offset + i :: step][: len(rows), : unit * width])
+        return np.asarray(frame.pixels[unit * np.minimum(rows + offset, height - 1) + i, : unit * width])
+
+    if frame.domain is Domain.CAMERA_RGB:
+        total, top = np.zeros((len(rows), width, 3), np.float32), np.zeros((len(rows), width, 3), np.float32)
+        for offset in offsets:
+            total += lines(1, offset, 0)
+            np.maximum(top, lines(1, offset, 0), out=top)
+        return [total[..., k] for k in range(3)], top.reshape(len(rows), -1)
+    sums, top = np.zeros((2, len(rows), 2 * width), np.float32), np.zeros((len(rows), 2 * width), np.float32)
+    for offset in offsets:
+        for i in (0, 1):
+            sums[i] += lines(2, offset, i)
+            np.maximum(top, lines(2, offset, i), out=top)
+    return _colours_of(frame, sums), top
+
+
+def _colours_of(frame: Frame, pairs: Sequence[Floats] | Floats) -> list[Floats]:
+    """Three planes [n, w], means of each colour's places in the first and second rows [n, 2 w] of 2 x 2 patterns."""
+    places: list[list[Floats]] = [[], [], []]
+    for colours, lines in zip(frame.info.cfa.colours if frame.info.cfa else ((0, 1), (1, 2)), pairs, strict=True):
+        for j, k in enumerate(colours):
+            places[k].append(lines[:, j::2])
+    return [sum(found[1:], found[0]) / np.float32(len(found)) for found in places]
 
 
 def _recolour(
@@ -92,14 +123,8 @@ def _rows_in_colour(frame: Frame, rows: npt.NDArray[np.intp]) -> Floats:
     """Rows of CAMERA_RGB, or pairs of rows of a MOSAIC with the mean of each colour in a 2 x 2 pattern."""
     if frame.domain is Domain.CAMERA_RGB:
         return np.asarray(frame.pixels[rows])
-    planes = [np.zeros((len(rows), frame.shape[1] // 2), np.float32) for _ in range(3)]
-    count = [0, 0, 0]
-    for i, colours in enumerate(frame.info.cfa.colours if frame.info.cfa is not None else ((0, 1), (1, 2))):
-        line = frame.pixels[2 * rows + i, : frame.shape[1] // 2 * 2]
-        for j, k in enumerate(colours):
-            planes[k] += line[:, j::2]
-            count[k] += 1
-    return np.stack([plane / max(n, 1) for plane, n in zip(planes, count, strict=True)], 2)
+    pairs = [frame.pixels[2 * rows + i, : frame.shape[1] // 2 * 2] for i in (0, 1)]
+    return np.stack(_colours_of(frame, pairs), 2)
 
 
 def crop_proxy(proxy: Frame, cell_px: int, crop: tuple[int, int, int, int]) -> Frame:

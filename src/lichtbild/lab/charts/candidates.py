@@ -21,6 +21,7 @@ EDGE_DEVIATIONS = 4.0
 MIN_AREA_PX = 16
 SQUARENESS = (0.86, 1.08)
 MAX_ASPECT = 4.5
+MAX_SMOOTHINGS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +59,26 @@ def flat_patches(root: Float32, max_area_px: float) -> Candidates:
 
 
 def flat_mask(root: Float32) -> npt.NDArray[np.bool_]:
-    """bool [H, W]: no edge within a pixel."""
+    """bool [H, W]: no edge within a pixel. Where noise is as high as the edges that count, it is averaged first."""
     from scipy import ndimage
 
-    height, width = root.shape[:2]
-    level = root.max(2)
-    # Median noise of differences: half of a picture may be texture, a quarter hardly ever is.
-    base = ndimage.uniform_filter(level, 15, mode="nearest")
-    slope = np.zeros((height, width), np.float32)
+    slope, noise = _slope(root)
+    base = ndimage.uniform_filter(root.max(2), 15, mode="nearest")
+    for _ in range(MAX_SMOOTHINGS):
+        if EDGE_DEVIATIONS * noise < EDGE_SHARE * float(np.median(base[::7, ::7])):
+            break
+        root = ndimage.uniform_filter(root, (3, 3, 1), mode="nearest")
+        slope, noise = _slope(root)
+    limit = np.maximum(np.float32(EDGE_SHARE) * base, np.float32(EDGE_DEVIATIONS * min(noise, 0.05)))
+    flat = slope < limit
+    flat[[0, -1]] = flat[:, [0, -1]] = False
+    return np.asarray(flat)
+
+
+def _slope(root: Float32) -> tuple[Float32, float]:
+    """The largest difference over two pixels at every pixel, and the noise of such a difference: a quarter of any
+    picture is even enough to tell it by."""
+    slope = np.zeros(root.shape[:2], np.float32)
     noise = 0.0
     for channel in np.moveaxis(root, 2, 0):
         across = np.abs(channel[:, 2:] - channel[:, :-2])
@@ -73,10 +86,7 @@ def flat_mask(root: Float32) -> npt.NDArray[np.bool_]:
         noise = max(noise, float(np.quantile(across[::7, ::7], 0.25)) / 0.3186)
         np.maximum(slope[:, 1:-1], across, out=slope[:, 1:-1])
         np.maximum(slope[1:-1], down, out=slope[1:-1])
-    limit = np.maximum(np.float32(EDGE_SHARE) * base, np.float32(EDGE_DEVIATIONS * min(noise, 0.05)))
-    flat = slope < limit
-    flat[[0, -1]] = flat[:, [0, -1]] = False
-    return np.asarray(flat)
+    return slope, noise
 
 
 def _squares(which: npt.NDArray[np.intp], x: Floats, y: Floats, n: int) -> Candidates:

@@ -75,7 +75,7 @@ def reconstruct(
         guess = guess + (1 - known_one) * (known_two * from_two + (1 - known_two) * np.maximum(from_one, from_two))
         out[..., c] = w[..., c] + doubt[..., c] * np.maximum(guess - w[..., c], 0)
     top = out.max(axis=2)
-    fade = np.median(doubt, axis=2) * smoothstep(FADE_FROM, 1.0, share.min(axis=2))
+    fade = np.sort(doubt, axis=2)[..., 1] * smoothstep(FADE_FROM, 1.0, share.min(axis=2))
     out += fade[..., None] * (top[..., None] - out)
     # Negative values (noise around black) pass as they are.
     return np.asarray(np.where(camera_rgb < 0, camera_rgb, out * neutral), np.float32)

@@ -31,8 +31,8 @@ GAMUT_TOP = 0.5
 
 
 def display_matrix(space: str) -> Floats:
-    """Oklab's cone space to linear RGB of "srgb" or "p3", rows summing to 1."""
-    to_display = {"srgb": cs.XYZ_TO_SRGB, "p3": cs.XYZ_TO_P3}[space] @ cs.REC2020_TO_XYZ
+    """Oklab's cone space to linear RGB of one of `DISPLAY_SPACES`, rows summing to 1."""
+    to_display = np.linalg.inv(cs.DISPLAY_SPACES[space]) @ cs.REC2020_TO_XYZ
     matrix = to_display @ np.linalg.inv(np.asarray(WORK_TO_LMS, np.float64))
     return np.asarray(matrix / matrix.sum(1, keepdims=True), np.float32)
 
