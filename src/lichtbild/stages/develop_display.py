@@ -20,7 +20,8 @@ from lichtbild.stages.proxy import crop_proxy, make_proxy
 
 __all__ = [
     "HALO_PX", "DevelopFacts", "DevelopParams", "Part", "Prepared", "analyse", "analyse_proxy", "crop_proxy",
-    "make_proxy", "prepare", "prepare_proxy", "render", "render_part", "render_reference", "retoned", "sample_nodes", "sharpen_of",
+    "make_proxy", "prepare", "prepare_proxy", "render", "render_part", "render_reference", "retoned", "sample_nodes",
+    "sharpen_of",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
