@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lichtbild import looks
 from lichtbild.core import Burst, Camera, Frame, FrameSource, Progress, Recipe, silent
 from lichtbild.core.errors import UsageError
 from lichtbild.core.explain import Explained
+from lichtbild.output.dng_profile import Profile
 from lichtbild.output.explain import ExplainFolder
 from lichtbild.output.metadata import SOFTWARE
 from lichtbild.output.photo import Photo
@@ -18,6 +23,7 @@ from lichtbild.pipelines import photo
 from lichtbild.pipelines.photo import MERGE_STAGES, STAGES, PhotoParams
 from lichtbild.pipelines.recipes import recipe_of
 from lichtbild.stages.colour import ColourParams
+from lichtbild.stages.look import Look
 from lichtbild.stages.reduce import ReduceParams
 
 __all__ = ["MERGE_STAGES", "STAGES", "develop", "inspect", "merge", "preview", "read", "save_negative"]
@@ -179,7 +185,26 @@ def _developed(
     )
     _finished(observer)
     report = _report(burst, negative.report) | {"recipe": recipe_of(params, SOFTWARE).to_document()}
-    return Photo(done.picture, negative.linear, report, negative.mosaic, done.hdr, done.scene)
+    return Photo(
+        done.picture,
+        negative.linear,
+        report,
+        negative.mosaic,
+        done.hdr,
+        done.scene,
+        partial(_profile, look, done.facts.tone.exposure_ev - negative.frame.info.baseline_exposure_ev),
+    )
+
+
+def _profile(look: Look, exposure_ev: float) -> Profile:
+    """The look for a negative: its curve and table, and the exposure that was found, over that of the file."""
+    from lichtbild.looks.dcp_export import WHITE, look_table, tone_curve
+
+    curve = np.maximum.accumulate(np.clip(tone_curve(look), 0, 1))
+    curve[0], curve[-1] = 0.0, 1.0
+    return Profile(
+        f"lichtbild {look.name}", curve, look_table(look), is_srgb=True, exposure_ev=exposure_ev - math.log2(WHITE)
+    )
 
 
 def _with_lens(burst: Burst, lens: str | Path | None) -> Burst:

@@ -85,6 +85,26 @@ def test_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "EMVA 1288" in capsys.readouterr().out
 
 
+def test_a_chart_is_printed_and_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from lichtbild.lab.sheet import sheet_light
+
+    for suffix in (".pdf", ".svg"):
+        assert main(["measure", "--print", str(tmp_path / f"chart{suffix}")]) == 0
+    assert main(["measure", "--print", str(tmp_path / "chart.doc")]) == 2
+    light = sheet_light(900)
+    light = np.clip(0.8 * light + np.random.default_rng(1).normal(0, 0.004, light.shape), 0, 1)
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.round(255 * srgb_encode(light)).astype(np.uint8)).save(path)
+    assert main(["measure", "--chart", "sheet", str(path), "-o", str(tmp_path / "r")]) == 0
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    colour, tones, edges = (figures_of(report, k) for k in range(3))
+    assert find(colour, "colour.de2000_median").value < 0.6  # type: ignore[union-attr, operator]
+    assert find(tones, "oecf.green.gamma").value == pytest.approx(1, abs=0.02)  # type: ignore[union-attr]
+    # Six squares, but for sides that run into the frame's neighbours.
+    assert find(edges, "edges.measured").value >= 12  # type: ignore[union-attr, operator]
+    capsys.readouterr()
+
+
 def raw(sensor: Sensor, electrons: np.ndarray | float, rng: np.random.Generator) -> LabPicture:
     shape = (400, 480)
     drawn = rng.poisson(np.broadcast_to(electrons, shape)) + sensor.read_before_e * rng.standard_normal(shape)
@@ -134,6 +154,38 @@ def test_flat_frames_and_tonal_patches() -> None:
     least = (1 + np.sqrt(1 + 4 * 16)) / 2
     assert dynamic.value == pytest.approx(np.log2(6000 / least), abs=0.25)
     assert "<svg" in page("t", "s", [known, flat])
+
+
+def test_edges_of_a_picture_with_a_known_answer() -> None:
+    # Squares turned by five degrees: blur is the pixel's own
+    # and a Gaussian of 0.7 px.
+    from scipy.special import erf
+
+    from lichtbild.core import FrameInfo
+    from lichtbild.lab.measure_sharpness import measure_dot_chart, measure_sharpness
+
+    y, x = np.mgrid[0:420, 0:560] + 0.5
+    c, s = np.cos(np.radians(5)), np.sin(np.radians(5))
+    plane = np.full(y.shape, 0.7)
+    for cx in (150, 410):
+        u, v = (x - cx) * c + (y - 210) * s, (y - 210) * c - (x - cx) * s
+        sides = [(erf((w + 90) / (0.7 * 2**0.5)) - erf((w - 90) / (0.7 * 2**0.5))) / 2 for w in (u, v)]
+        plane -= 0.525 * sides[0] * sides[1]
+    noise = np.random.default_rng(1).normal(0, 0.004, (*y.shape, 3))
+    linear = (plane[..., None] + noise).astype(np.float32)
+    picture = LabPicture("squares", linear, False, 1, 0.9985, FrameInfo("squares", (420, 560), "picture"))
+    found = measure_sharpness(picture)
+    assert find(found.figures, "edges.measured").value == 8  # type: ignore[union-attr]
+    # Sampled, not integrated: the Gaussian alone, sqrt(ln 2 / 2) / (pi sigma).
+    expected = np.sqrt(np.log(2) / 2) / (np.pi * 0.7)
+    for name in ("sfr.mtf50", "sfr.red.mtf50", "sfr.blue.mtf50"):
+        assert find(found.figures, name).value == pytest.approx(expected, rel=0.03)  # type: ignore[union-attr]
+    assert "<svg" in page("t", "s", [found])
+    flat = LabPicture("wall", np.full((300, 300, 3), 0.5, np.float32), False, 1, 0.9985, picture.info)
+    nothing = measure_sharpness(flat)
+    assert nothing.figures[0].value is None
+    assert "no slanted edge" in nothing.findings[0]
+    assert all(not f.is_measured for f in measure_dot_chart(flat).figures)
 
 
 def test_real_passport(shared_data) -> None:  # type: ignore[no-untyped-def]

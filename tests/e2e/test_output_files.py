@@ -344,3 +344,18 @@ def test_exiftool_finds_nothing_in_a_signed_negative(photo, credentials, tmp_pat
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     # Releases before 12.60 do not know the tag of the credentials yet.
     assert [line for line in told[1:] if "0xcd41" not in line] == []
+
+
+def test_the_look_in_a_negative_gives_the_picture_again(shot, tmp_path):
+    """Nothing is baked in: the same frames give another profile for another look, beside the same pixels."""
+    for look in ("natural", "silver"):
+        words = ("-o", tmp_path / f"{look}.dng", "-o", tmp_path / f"{look}.png", "--look", look)
+        assert develop(shot, *words) == 0
+        assert develop(tmp_path / f"{look}.dng", "-o", tmp_path / f"{look}_again.png", "--colour-maker-look") == 0
+        with Image.open(tmp_path / f"{look}.png") as one, Image.open(tmp_path / f"{look}_again.png") as other:
+            a, b = np.asarray(one, float), np.asarray(other, float)
+        # Local tone, grain and sharpening are not of a profile; curve, colours and exposure are.
+        assert np.abs(a - b).mean() < 9
+        assert np.abs(a.mean((0, 1)) - b.mean((0, 1))).max() < 6
+    negatives = [api.read(tmp_path / f"{look}.dng").sources[0].read() for look in ("natural", "silver")]
+    np.testing.assert_array_equal(*negatives)

@@ -27,7 +27,7 @@ ARROWS = {
     "looks": {"core", "stages", "capture", "output"},
     "pipelines": {"core", "optics", "sensor", "stages"},
     "api": {"core", "optics", "sensor", "stages", "looks", "pipelines", "capture", "output"},
-    "runners": {"core", "api", "simulate", "lab"},
+    "runners": {"core", "api", "capture", "simulate", "lab"},
     "cli": {"core", "optics", "api", "runners", "capture", "output", "pipelines", "looks", "simulate", "lab", "stages"},
 }
 

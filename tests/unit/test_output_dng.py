@@ -1,6 +1,7 @@
 """DNG files as other people's readers see them: LibRaw bit for bit, exiftool without complaint."""
 
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -21,11 +22,13 @@ from lichtbild.core import (
     Levels,
     MetadataError,
     NoiseModel,
+    ShapeError,
     Tags,
 )
 from lichtbild.core import exif as codec
 from lichtbild.core.corrections import Area, GainMap, OpcodeLists, WarpRectilinear
 from lichtbild.output import write_dng
+from lichtbild.output.dng_profile import Profile
 
 rawpy = pytest.importorskip("rawpy", reason="LibRaw (rawpy) is not installed")
 
@@ -262,3 +265,93 @@ def test_absurd_numbers_are_left_out_of_the_exif_and_odd_frames_are_written(tmp_
     with pytest.raises(MetadataError, match=r"tag 50728"):
         write_dng(tmp_path / "b.dng", wrong)
     assert [p.name for p in tmp_path.iterdir()] == ["a.dng"]
+
+
+# ---- half floats, JPEG XL, looks
+
+
+@pytest.mark.parametrize("size", [(64, 96), (53, 71)])
+@pytest.mark.parametrize("domain", [Domain.CAMERA_RGB, Domain.MOSAIC])
+@pytest.mark.parametrize("compress", [True, False])
+def test_half_floats_are_the_pixels_rounded_once(tmp_path, size, domain, compress):
+    """Read by tifffile: the numbers over saturation, nothing cut, NaN as 0."""
+    tifffile = pytest.importorskip("tifffile")
+    pixels = scene(*size) * np.float32(3)
+    pixels[2, 3] = [np.nan, -0.5, 1e9]
+    frame = Frame(pixels, Domain.CAMERA_RGB, info(*size), NOISE, saturation=2.0)
+    if domain is Domain.MOSAIC:
+        frame = frame.replaced(pixels=np.ascontiguousarray(pixels[..., 0]), domain=domain)
+    write_dng(tmp_path / "a.dng", frame, is_half=True, compress=compress)
+    with tifffile.TiffFile(tmp_path / "a.dng") as file:
+        raw = file.pages[0].pages[0]
+        seen = raw.asarray().reshape(frame.pixels.shape)
+    wanted = np.clip(np.nan_to_num(frame.pixels / 2, nan=0), -65504, 65504).astype(np.float16)
+    np.testing.assert_array_equal(seen, wanted)
+    assert warnings_of(tmp_path / "a.dng") == []
+
+
+@pytest.mark.parametrize("size", [(64, 96), (53, 71), (600, 530)])
+@pytest.mark.parametrize("domain", [Domain.CAMERA_RGB, Domain.MOSAIC])
+def test_jpeg_xl_holds_the_same_numbers_as_jpeg(tmp_path, size, domain):
+    frame = Frame(scene(*size), Domain.CAMERA_RGB, info(*size), NOISE)
+    if domain is Domain.MOSAIC:
+        frame = frame.replaced(pixels=np.ascontiguousarray(frame.pixels[..., 0]), domain=domain)
+    stored = []
+    for coding in ("jpeg", "jxl"):
+        write_dng(tmp_path / f"{coding}.dng", frame, coding=coding)
+        source = open_dng(tmp_path / f"{coding}.dng")
+        stored.append(source.read())
+        assert source.info.compression.lower().startswith("jpeg xl" if coding == "jxl" else "lossless")
+    np.testing.assert_array_equal(*stored)
+    assert all("xcd43" in line or "Compression" in line for line in warnings_of(tmp_path / "jxl.dng"))
+
+
+def warnings_of(path):
+    """What exiftool has to say against a file."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("exiftool is not installed")
+    words = ["exiftool", "-validate", "-warning", "-a", str(path)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    return re.findall(r"^Warning +: (.*)$", told, re.M)
+
+
+def test_a_look_stands_beside_the_pixels(tmp_path):
+    """exiftool reads curve, table and exposure; the stored numbers are those of the file without it."""
+    frame = Frame(scene(64, 96), Domain.CAMERA_RGB, info(64, 96), NOISE)
+    curve = np.stack([np.linspace(0, 1, 9), np.linspace(0, 1, 9) ** 0.7], 1)
+    table = np.ones((6, 3, 2, 3), np.float32)
+    table[..., 0] = np.arange(36).reshape(6, 3, 2)
+    profile = Profile("evening", curve, table, is_srgb=True, exposure_ev=-0.75)
+    write_dng(tmp_path / "a.dng", frame, profile=profile)
+    write_dng(tmp_path / "b.dng", frame)
+    np.testing.assert_array_equal(open_dng(tmp_path / "a.dng").read(), open_dng(tmp_path / "b.dng").read())
+    assert warnings_of(tmp_path / "a.dng") == []
+    names = ("ProfileName", "ProfileToneCurve", "ProfileLookTableDims", "ProfileLookTableData",
+             "BaselineExposureOffset", "ProfileLookTableEncoding")  # fmt: skip
+    words = ["exiftool", "-n", "-b", "-j", "-struct", *(f"-{name}" for name in names), str(tmp_path / "a.dng")]
+    told = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)[0]
+    assert (told["ProfileName"], told["BaselineExposureOffset"]) == ("evening", -0.75)
+    np.testing.assert_allclose(np.array(told["ProfileToneCurve"].split(), float).reshape(9, 2), curve, atol=1e-6)
+    assert told["ProfileLookTableDims"] == "6 3 2"
+    data = np.array(told["ProfileLookTableData"].split(), float).reshape(2, 6, 3, 3)
+    np.testing.assert_array_equal(np.moveaxis(data, 0, 2), table)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tone_curve": np.array([[0, 0], [0.5, 0.4], [0.5, 0.6], [1, 1]])},
+        {"tone_curve": np.array([[0, 0.1], [1, 1]])},
+        {"tone_curve": np.zeros((3, 3))}, {"look_table": np.ones((4, 4, 3), np.float32)},
+        {"hue_sat_map": np.full((2, 2, 1, 3), np.nan, np.float32)},
+    ],
+)  # fmt: skip
+def test_profiles_that_say_nonsense_are_refused(wrong):
+    with pytest.raises(ShapeError):
+        Profile("x", **wrong)
+
+
+def test_stored_numbers_are_no_half_floats(tmp_path):
+    with pytest.raises(DomainError, match="half floats"):
+        write_dng(tmp_path / "a.dng", stored_frame(32, 48), is_half=True)
+    assert not list(tmp_path.iterdir())

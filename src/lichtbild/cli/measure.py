@@ -19,6 +19,7 @@ EXAMPLES = (
     "lichtbild measure --chart colour passport.dng -o report/",
     "lichtbild measure --chart transfer dark_*.dng flat_*.dng -o report/",
     "lichtbild measure --chart tones wedge_*.dng --places wedge/truth.json -o report/",
+    "lichtbild measure --print chart.pdf",
     "lichtbild measure --list",
 )
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--places", type=Path, metavar="FILE", help="JSON with what the chart is: patches, edges, stars"
     )
+    parser.add_argument("--print", dest="printed", type=Path, metavar="FILE", help="write our chart: .pdf .svg .png")
     parser.add_argument("--list", action="store_true", help="tell the kinds of charts and leave")
 
 
@@ -44,6 +46,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         text = "\n".join(f"{name:<{width}}  {about}" for name, (_, about) in kinds.KINDS.items())
         console.report(text, kinds={name: about for name, (_, about) in kinds.KINDS.items()})
         return DONE
+    if arguments.printed:
+        return _print(arguments, console)
     if not arguments.chart:
         raise UsageError("which chart do the files show?", where="--chart", hint=", ".join(kinds.KINDS))
     if arguments.chart not in kinds.KINDS or not arguments.files:
@@ -70,3 +74,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         lines = [f"{figure.name:<34} {figure.text()}" for figure in one.figures]
         console.report("\n".join([one.title, *lines]), **one.to_json())
     return DONE if any(f.is_measured for one in measured for f in one.figures) else PARTIAL
+
+
+def _print(arguments: argparse.Namespace, console: Console) -> int:
+    from lichtbild.core.errors import UsageError
+    from lichtbild.lab.sheet import sheet_pdf, sheet_png, sheet_svg
+    from lichtbild.output.atomic import write_whole
+
+    makers = {".pdf": sheet_pdf, ".svg": lambda: sheet_svg().encode(), ".png": sheet_png}
+    suffix = arguments.printed.suffix.lower()
+    if suffix not in makers:
+        raise UsageError(f"{suffix or 'no suffix'}: no format of a chart", where="--print", hint=" ".join(makers))
+    write_whole(arguments.printed, [makers[suffix]()], force=arguments.force)
+    console.wrote("chart, A4 landscape: print at 100 %, or show it on a screen", arguments.printed)
+    return DONE

@@ -37,7 +37,7 @@ details summary { cursor: pointer; color: #0a5aa0; margin-top: 14px; }
 
 GROUPS = {
     "chart": "The chart", "colour": "Colour", "profile": "Camera profile", "oecf": "Tone", "noise": "Noise and range",
-    "visual_noise": "Visual noise", "transfer": "Photon transfer", "sfr": "Sharpness", "edge": "Sharpness",
+    "visual_noise": "Visual noise", "transfer": "Photon transfer", "sfr": "Sharpness", "edges": "Sharpness",
     "texture": "Texture", "siemens": "Sharpness", "distortion": "Geometry", "lateral": "Geometry",
     "shading": "Shading", "truth": "Against the truth", "alignment": "Alignment", "score": "Score sheet",
     "registration": "Registration",

@@ -175,33 +175,43 @@ def half_entries(pixels: Pixels, scale: float, *, compress: bool) -> exif.Direct
     scale
         Multiplied by this, so that saturation is 1.
     compress
-        Deflate with the floating point predictor, in tiles; else plain tiles.
+        Deflate with the floating point predictor, in tiles; else plain strips.
     """
     height, width = pixels.shape[:2]
     n_planes = pixels.shape[2] if pixels.ndim == 3 else 1
-    tile_height, tile_width = _tile_side(height), _tile_side(width, most=width)
     directory = exif.Directory({
         254: (exif.LONG, 0),
         256: (exif.LONG, width),
         257: (exif.LONG, height),
         258: (exif.SHORT, (16,) * n_planes),
-        259: (exif.SHORT, DEFLATE if compress else UNCOMPRESSED),
         277: (exif.SHORT, n_planes),
         284: (exif.SHORT, 1),
-        322: (exif.LONG, tile_width),
-        323: (exif.LONG, tile_height),
         339: (exif.SHORT, (3,) * n_planes),
     })  # fmt: skip
-    if compress:
-        directory.entries[317] = (exif.SHORT, _FLOATING_POINT_PREDICTOR)
+
+    def halves(part: Pixels) -> Pixels:
+        held = np.clip(part * np.float32(scale), -_LARGEST_HALF, _LARGEST_HALF)
+        return np.nan_to_num(held, nan=0.0).astype("<f2")
+
+    if not compress:
+        rows = max(1, min(height, (1 << 20) // (width * n_planes * 2)))
+        directory.entries |= {259: (exif.SHORT, UNCOMPRESSED), 278: (exif.LONG, rows)}
+        tops = list(range(0, height, rows))
+        directory.segments[273, 279] = _parallel(lambda top: halves(pixels[top : top + rows]).tobytes(), tops)
+        return directory
+    tile_height, tile_width = _tile_side(height), _tile_side(width, most=width)
+    directory.entries |= {
+        259: (exif.SHORT, DEFLATE),
+        317: (exif.SHORT, _FLOATING_POINT_PREDICTOR),
+        322: (exif.LONG, tile_width),
+        323: (exif.LONG, tile_height),
+    }
     corners = [(y, x) for y in range(0, height, tile_height) for x in range(0, width, tile_width)]
 
     def tile(corner: tuple[int, int]) -> bytes:
         y, x = corner
-        part = pixels[y : y + tile_height, x : x + tile_width] * np.float32(scale)
-        part = np.nan_to_num(np.clip(part, -_LARGEST_HALF, _LARGEST_HALF), nan=0.0).astype("<f2")
-        filled = _filled(part, tile_height, tile_width)
-        return _deflated_half(filled) if compress else filled.tobytes()
+        part = halves(pixels[y : y + tile_height, x : x + tile_width])
+        return _deflated_half(_filled(part, tile_height, tile_width))
 
     directory.segments[324, 325] = _parallel(tile, corners)
     return directory

@@ -29,6 +29,8 @@ class Profile:
         after exposure, the map before. None: none.
     is_srgb
         Values of the tables are spaced by the sRGB curve instead of evenly in linear light.
+    exposure_ev
+        Added to the file's BaselineExposure where this profile is used.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Profile:
     look_table: npt.NDArray[np.float32] | None = None
     hue_sat_map: npt.NDArray[np.float32] | None = None
     is_srgb: bool = False
+    exposure_ev: float = 0.0
 
     def __post_init__(self) -> None:
         curve = self.tone_curve
@@ -56,6 +59,8 @@ class Profile:
         """Tags of IFD0. What no look says (black, exposure) is told to stay as rendered here."""
         # Embed policy 0: may be copied with the picture. No black of the developer's own choice.
         made: Entries = {50936: (exif.ASCII, self.name), 50941: (exif.LONG, 0), 51110: (exif.LONG, 1)}
+        if self.exposure_ev:
+            made[51109] = (exif.SRATIONAL, ((round(self.exposure_ev * 10_000), 10_000),))
         if self.tone_curve is not None:
             made[50940] = (exif.FLOAT, tuple(self.tone_curve.ravel().tolist()))
         for dims, data, encoding, table in (

@@ -216,12 +216,8 @@ def _avif(pixels: Pixels, options: HeifOptions, quality: int, colour: tuple[int,
     bits = options.bits if pixels.dtype == np.uint16 else 8
     samples = _ten_bits(pixels) if bits == 10 else pixels
     layout = "yuv444" if quality >= _FULL_COLOUR_QUALITY else "yuv420"
-    height, width = pixels.shape[:2]
-    # Tiles are coded side by side; of less than a megapixel each they would cost size.
-    tiles = min(2, max(0, (height * width // 1_000_000).bit_length() // 2))
     file = imagecodecs.avif_encode(
-        samples, quality, speed=options.speed, tilelog2=(tiles, tiles) if tiles else None, bitspersample=bits,
-        pixelformat=layout,
+        samples, quality, speed=options.speed, bitspersample=bits, pixelformat=layout,
         primaries=colour[0], transfer=colour[1], matrix=colour[2], numthreads=os.cpu_count() or 1,
     )  # fmt: skip
     return boxes.coded_picture(bytes(file))

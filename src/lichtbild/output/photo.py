@@ -20,6 +20,7 @@ from lichtbild.core.frame import Frame
 from lichtbild.core.mosaic import mosaic_of
 from lichtbild.output.credentials import Credentials
 from lichtbild.output.dng import write_dng
+from lichtbild.output.dng_profile import Profile
 from lichtbild.output.exr import write_exr
 from lichtbild.output.heif import write_heif
 from lichtbild.output.jpeg import write_jpeg
@@ -52,6 +53,8 @@ class Photo:
         in the primaries of `display`; None where it was not asked for.
     scene
         The light of the scene, WORK_RGB, oriented as `display`; None where it was not asked for.
+    profile
+        Makes the look of the picture as a profile, which is written beside the pixels of a negative.
     """
 
     display: Frame
@@ -60,6 +63,7 @@ class Photo:
     mosaic: Callable[[], Frame] | None = None
     hdr: npt.NDArray[np.float32] | None = None
     scene: Frame | None = None
+    profile: Callable[[], Profile] | None = None
 
     def __post_init__(self) -> None:
         self.display.require(Domain.DISPLAY_RGB)
@@ -192,8 +196,15 @@ class Photo:
         write_dng(
             path, negative, preview=preview, xmp=packet, force=force, compress=compression != "none",
             coding="jxl" if compression == "jxl" else "jpeg", is_half=kind == "half", credentials=credentials,
-            provenance=self.provenance(),
+            provenance=self.provenance(), profile=self._profile(negative),
         )  # fmt: skip
+
+    def _profile(self, negative: Frame) -> Profile | None:
+        """The look, for a negative whose colours are known: others develop it as they do any file."""
+        camera = negative.info.camera
+        if self.profile is None or camera.colour is None or camera.is_rendered or negative.info.kind == "monochrome":
+            return None
+        return self.profile()
 
     def provenance(self) -> Provenance:
         """What the report says, for XMP."""

@@ -6,6 +6,7 @@ frame) -> camera RGB -> denoised -> through the lens -> display.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ Crop = tuple[int, int, int, int]
 
 BAND_PX = 512
 """Rows of the picture made at a time: some 6 MB a stage and megapixel of width; half as many cost 8 % more work."""
+# Of a proxy whose lines tell how the camera was held.
+_LINES_PX = 1600
 # Bands of the denoiser begin with a block of its coarsest scale.
 _DENOISE_STEP_PX = 32
 
@@ -95,6 +98,15 @@ class Whole(Source):
         return self.frame.rows(start, stop)
 
 
+def in_register(frame: Frame, white_balance: White, optics: lens.LensParams) -> tuple[Frame, tuple[str, ...]]:
+    """A negative whose lateral colour is known, and undone if it is a mosaic still; lines for people."""
+    info, told = lens.with_lateral_colour(frame, optics)
+    frame = frame.replaced(info=info)
+    if frame.domain is Domain.MOSAIC and optics.geometry:
+        frame = lens.registered(frame, white_balance)
+    return frame, told
+
+
 def camera_rows(
     frame: Frame, start: int, stop: int, white_balance: White, params: DemosaicParams, out: Floats | None = None
 ) -> Frame:
@@ -110,13 +122,14 @@ def camera_rows(
 class Finished:
     """A picture, DISPLAY_RGB of the default crop, what was found out about it, and the same for an HDR display: linear
     light relative to SDR white, float32 [H, W, 3] up to 2^headroom_ev; and the light of the scene, WORK_RGB. None where
-    they were not asked for."""
+    they were not asked for. `told`: lines for people about what was found on the way."""
 
     picture: Frame
     facts: DevelopFacts
     hdr: Floats | None = None
     headroom_ev: float = 0.0
     scene: Frame | None = None
+    told: tuple[str, ...] = ()
 
 
 def finish(
@@ -132,9 +145,11 @@ def finish(
 ) -> Finished:
     """The picture of the default crop, and its rendition of `headroom_ev` stops above SDR white where that is above
     0."""
+    optics, told = _upright(source.frame, optics)
     plan, crop = _way(source.frame.info, source.frame.shape, optics)
     if plan is not None and not plan.can_be_banded:
         source = Whole(lens.correct(source.denoised(0, source.scale * source.frame.shape[0]), optics))
+        optics = optics.turned
         plan, crop = _way(source.frame.info, source.frame.shape, optics)
     frame, scale = source.frame, source.scale
     facts = _facts(frame, plan, crop, params, scale)
@@ -166,7 +181,18 @@ def finish(
     info = part.with_info(shape=(height, width), default_crop=(0, 0, height, width)).info
     picture = part.replaced(pixels=out, info=info, n_effective=float(np.mean(frame.n_effective)))
     seen = None if light is None else picture.replaced(pixels=light, domain=Domain.WORK_RGB, colour_space="")
-    return Finished(picture, facts, hdr, headroom_ev, seen)
+    return Finished(picture, facts, hdr, headroom_ev, seen, told)
+
+
+def _upright(frame: Frame, optics: lens.LensParams) -> tuple[lens.LensParams, tuple[str, ...]]:
+    """The angles that the picture's own lines tell, where they are asked for."""
+    if not optics.upright:
+        return optics, ()
+    proxy, cell = develop_display.make_proxy(frame, _LINES_PX)
+    ready = lens.plan(frame.info, frame.shape, dataclasses.replace(optics.turned, upright=False))
+    if ready is not None and ready.can_be_banded:
+        proxy = ready.proxy(proxy, cell)
+    return lens.upright(proxy, optics)
 
 
 def _way(info: FrameInfo, shape: tuple[int, int], optics: lens.LensParams) -> tuple[lens.LensPlan | None, Crop]:

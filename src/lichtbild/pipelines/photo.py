@@ -16,7 +16,7 @@ from lichtbild.core.mosaic import mosaic_of
 from lichtbild.core.params import Params
 from lichtbild.pipelines import best, disputed, intake
 from lichtbild.pipelines.explain import Explainer, explain_denoising
-from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish
+from lichtbild.pipelines.finishing import Finished, Source, camera_rows, finish, in_register
 from lichtbild.pipelines.restored import restored
 from lichtbild.stages import develop_display
 from lichtbild.stages.align import MIN_SIZE_PX, AlignParams, Motion, align, pyramid
@@ -252,7 +252,8 @@ def develop(
     """
     look = look or Look()
     made = negative(burst, params, progress, explain=explain)
-    source = restored(source_of(made), params.deconvolution)
+    frame, told = in_register(made.frame, made.white_balance, params.lens)
+    source = restored(source_of(dataclasses.replace(made, frame=frame)), params.deconvolution)
     if explain:
         explain_denoising(source.merged, made.frame.info.orientation, explain)
     display = develop_display.DevelopParams(params.white_balance, params.highlights, params.tone, params.sharpen, look)
@@ -272,6 +273,7 @@ def develop(
         "exposure_ev": round(facts.tone.exposure_ev, 2),
         "look": look.name,
         "assumed": [*made.report["assumed"], *facts.reasons],
+        "notes": [*made.report.get("notes", ()), *told, *done.told],
     }
     done = dataclasses.replace(done, picture=done.picture.replaced(colour_space=space))
     return done, dataclasses.replace(made, report=report)

@@ -22,6 +22,7 @@ from lichtbild.core.corrections import (
     WarpRectilinear2,
 )
 from lichtbild.core.frame import GAIN_STEP_PX
+from lichtbild.stages.lens.straighten import Turn
 
 Doubles = npt.NDArray[np.float64]
 Shape = tuple[int, int]
@@ -30,7 +31,7 @@ N_PLANES = 3
 
 
 def is_warp(op: Opcode) -> bool:
-    return isinstance(op, WarpRectilinear | WarpRectilinear2 | WarpFisheye)
+    return isinstance(op, WarpRectilinear | WarpRectilinear2 | WarpFisheye | Turn)
 
 
 def centre_and_radius(centre_y: float, centre_x: float, shape: Shape) -> tuple[float, float, float]:
@@ -137,6 +138,8 @@ class Chain:
         for op, shape in reversed(self.steps):
             if isinstance(op, TrimBounds):
                 y, x = y + op.top, x + op.left
+            elif isinstance(op, Turn):
+                y, x = op.source(y, x)
             elif isinstance(op, WarpRectilinear | WarpRectilinear2 | WarpFisheye):
                 y, x = source_of(op, plane, y, x, shape)
             elif isinstance(op, GainMap | FixVignetteRadial):

@@ -15,6 +15,7 @@ from lichtbild.core.frame import GAIN_STEP_PX, Frame, FrameInfo
 from lichtbild.core.noise import NoiseModel
 from lichtbild.stages.lens import resampling
 from lichtbild.stages.lens.geometry import N_PLANES, Chain, bilinear, is_warp
+from lichtbild.stages.lens.straighten import Turn, largest_crop
 from lichtbild.stages.lens.values import ValueRun
 from lichtbild.stages.linearise.levels import trimmed_crop
 from lichtbild.stages.planes import planes_of
@@ -24,6 +25,8 @@ Doubles = npt.NDArray[np.float64]
 Crop = tuple[int, int, int, int]
 # Nodes of a GainMap nearer than this are not followed by the 16-px grid of the resampling: such maps are applied apart.
 MIN_SPACING_PX = 64
+# A band of the picture is made from its rows of the source and this many more at the most.
+MOST_ROWS = 400
 LARGEST_PX = 4e6  # of a displacement: in 1/256 px it fits 31 bits
 
 
@@ -61,6 +64,12 @@ class Resampling:
         is_shared = bool(np.all(grid[:, :, :1, :2] == grid[:, :, 1:, :2]))
         near = "lens_warp_shared" if is_shared else "lens_warp"
         return cls(chain, shape, grid, near if _bends_slowly(grid[..., :2]) else "lens_warp_far")
+
+    @property
+    def rows_spanned(self) -> int:
+        """Rows of the source that 16 of the result are made from, at the most."""
+        y = self.grid[..., 1].astype(np.float64)
+        return int(np.ceil((y.max((1, 2)) - y.min((1, 2))).max())) + GAIN_STEP_PX
 
     def nodes(self, first: int, last: int) -> Floats:
         """The rows of the grid for rows [first, last) of the result; `first` a multiple of 16."""
@@ -163,8 +172,11 @@ class LensPlan:
     @property
     def can_be_banded(self) -> bool:
         """Every run is known for a band of rows, and only one of them moves pixels. Else `correct` does the whole."""
-        n_moves = sum(isinstance(run, Resampling) for run in self.runs)
-        return n_moves <= 1 and not any(isinstance(run, list) for run in self.runs)
+        moves = [run for run in self.runs if isinstance(run, Resampling)]
+        if len(moves) > 1 or any(isinstance(run, list) for run in self.runs):
+            return False
+        # Of a picture that is turned far, every band would need most rows.
+        return all(run.rows_spanned <= MOST_ROWS for run in moves)
 
     def source_rows(self, first: int, last: int) -> tuple[int, int]:
         """(start, stop): the rows of the source that rows [first, last) of the result are made from.
@@ -248,6 +260,8 @@ def plan_of(info: FrameInfo, shape: tuple[int, int], ops: tuple[Opcode, ...], re
         else:
             runs.append(ValueRun.of(part, shape, info.name) or part)
         for op in part:
+            if isinstance(op, Turn):
+                crop = largest_crop(op, crop or (0, 0, *shape))
             if isinstance(op, TrimBounds):
                 shape = (op.bottom - op.top, op.right - op.left)
                 crop = None if crop is None else trimmed_crop(crop, op)
