@@ -62,7 +62,6 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("speed", RESULTS),
     Benchmark("rendering", RESULTS, "Rendering: camera colour to a finished file"),
-    Benchmark("output_formats", RESULTS, "Formats", is_text=True),
     Benchmark("output_formats", RESULTS, "Formats", ("--repeat", "1"), is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
     Benchmark("merge_limits", QUALITY, "What the merge owes every place of a picture"),

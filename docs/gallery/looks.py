@@ -65,7 +65,7 @@ def main() -> None:
             sheet.paste(one, (0, y))
             y += one.height
         path = HERE / f"{file}.jpg"
-        sheet.save(path, quality=78, optimize=True)
+        sheet.save(path, quality=68, optimize=True)
         print(f"{path.name} {path.stat().st_size // 1024} kB")
 
 

@@ -31,7 +31,9 @@ def rendered(look: Look, prophoto: Floats) -> Floats:
     scene = np.asarray(prophoto * WHITE @ (looking.mono_matrix(np.eye(3), look) @ to_work).T, np.float32)
     moves = looking.moves.of_look(look)
     to_rgb, gamut = tone.reference.display_matrix("p3"), tone.reference.gamut_chroma("p3")
-    light, _ = tone.reference.to_display(scene, tone.curve.table(_shape(look)), moves.saturation, to_rgb, gamut, False, moves)
+    light, _ = tone.reference.to_display(
+        scene, tone.curve.table(_shape(look)), moves.saturation, to_rgb, gamut, False, moves
+    )
     to_d50 = cs.bradford(cs.xy_to_xyz(cs.DISPLAY_WHITE_XY), cs.PCS_WHITE_XYZ)
     return np.asarray(light @ (np.linalg.inv(PROPHOTO_TO_XYZ) @ to_d50 @ cs.P3_TO_XYZ).T, np.float64)
 
