@@ -61,6 +61,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("speed", RESULTS),
+    Benchmark("rendering", RESULTS, "Rendering: camera colour to a finished file"),
     Benchmark("output_formats", RESULTS, "Formats", ("--repeat", "1"), is_text=True),
     Benchmark("burst_quality", QUALITY, "Merged bursts against the truth"),
     Benchmark("merge_limits", QUALITY, "What the merge owes every place of a picture"),
@@ -71,6 +72,8 @@ BENCHMARKS = (
     Benchmark("corrections", QUALITY),
     Benchmark("twins", QUALITY),
     Benchmark("raw_readers", QUALITY),
+    Benchmark("looks_checked", QUALITY, "Looks: nine checks of each"),
+    Benchmark("white_balance", QUALITY, "White balance found from the picture"),
     Benchmark("colour_accuracy", QUALITY, "Colour under four lights", is_text=True),
     Benchmark("lab_accuracy", QUALITY, "How exact the lab is"),
     Benchmark("motion", QUALITY),

@@ -118,8 +118,8 @@ def test_one_clipped_pixel_is_found_wherever_it_is(place: tuple[int, int]) -> No
 def test_unknown_outputs_are_refused() -> None:
     frame = random_frame((8, 8), with_maps=False)
     facts = develop_display.analyse(frame)
-    with pytest.raises(UsageError, match="prophoto"):
-        develop_display.render(frame, facts, space="prophoto")
+    with pytest.raises(UsageError, match="adobe98"):
+        develop_display.render(frame, facts, space="adobe98")
     with pytest.raises(UsageError, match="10 bits"):
         develop_display.render(frame, facts, bits=10)
     with pytest.raises(UsageError, match="headroom of 2 EV in 8 bits"):

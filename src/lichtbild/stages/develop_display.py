@@ -19,8 +19,9 @@ from lichtbild.stages import colour, highlights, look, sharpen, tone, white_bala
 from lichtbild.stages.proxy import crop_proxy, make_proxy
 
 __all__ = [
-    "HALO_PX", "DevelopFacts", "DevelopParams", "Part", "analyse", "analyse_proxy", "crop_proxy", "make_proxy",
-    "render", "render_part", "render_reference", "sample_nodes", "sharpen_of",
+    "HALO_PX", "DevelopFacts", "DevelopParams", "Part", "Prepared", "analyse", "analyse_proxy", "crop_proxy",
+    "make_proxy", "prepare", "prepare_proxy", "render", "render_part", "render_reference", "retoned", "sample_nodes",
+    "sharpen_of",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -84,18 +85,55 @@ def analyse_proxy(
     n_effective
         Frames in a pixel of the picture, on average.
     """
+    return retoned(prepare_proxy(proxy, cell_px, shape, params, n_effective=n_effective), params)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What of the facts no slider of tone, sharpening or look changes: `rebuilt` is the proxy with its highlights."""
+
+    shape: tuple[int, int]
+    cell_px: int
+    white: white_balance.WhitePoint
+    colour: colour.ColourFacts
+    highlights: highlights.HighlightFacts
+    rebuilt: Frame
+    n_effective: float
+
+
+def prepare(frame: Frame, params: DevelopParams | None = None) -> Prepared:
+    """The first two thirds of `analyse`, of which `retoned` makes facts; for a slider that is dragged."""
+    frame.require(Domain.CAMERA_RGB)
+    return prepare_proxy(*make_proxy(frame), frame.shape, params, n_effective=float(np.mean(frame.n_effective)))
+
+
+def prepare_proxy(
+    proxy: Frame,
+    cell_px: int,
+    shape: tuple[int, int],
+    params: DevelopParams | None = None,
+    *,
+    n_effective: float,
+) -> Prepared:
+    """`prepare` of a proxy; arguments as of `analyse_proxy`."""
     params = params or DevelopParams()
     white = white_balance.find(proxy.info, params.white_balance, proxy)
     colour_facts = colour.analyse(proxy.info, white.neutral, white.xy)
-    colour_facts = replace(colour_facts, matrix=look.mono_matrix(colour_facts.matrix, params.look))
     proxy = colour.profile.apply(proxy, colour_facts.profile)
     highlight_facts = highlights.analyse(proxy, white.neutral)
     rebuilt = highlights.apply(proxy, white.neutral, highlight_facts, highlight_facts.surround, params.highlights)
-    work = colour.apply(rebuilt, white.neutral, colour_facts)
-    tone_facts = tone.analyse(work, params.tone, n_effective=n_effective, look=params.look.tone)
-    rendered = proxy.info.camera.is_rendered
+    return Prepared(shape, cell_px, white, colour_facts, highlight_facts, rebuilt, n_effective)
+
+
+def retoned(made: Prepared, params: DevelopParams | None = None) -> DevelopFacts:
+    """Facts for other tone, sharpening or look; white balance and highlights are those that were prepared."""
+    params = params or DevelopParams()
+    colour_facts = replace(made.colour, matrix=look.mono_matrix(made.colour.matrix, params.look))
+    work = colour.apply(made.rebuilt, made.white.neutral, colour_facts)
+    tone_facts = tone.analyse(work, params.tone, n_effective=made.n_effective, look=params.look.tone)
+    rendered = work.info.camera.is_rendered
     look_facts = look.analyse(work.pixels, tone_facts.exposure_ev, params.look, is_rendered=rendered)
-    return DevelopFacts(shape, cell_px, white, colour_facts, highlight_facts, tone_facts, look_facts)
+    return DevelopFacts(made.shape, made.cell_px, made.white, colour_facts, made.highlights, tone_facts, look_facts)
 
 
 def sample_nodes(

@@ -66,14 +66,13 @@ def look_up(cube: Cube, codes: npt.ArrayLike) -> Floats:
 
 
 def applied(cube: Cube, light: Floats, strength: float, space: str) -> Floats:
-    """Display light 0.. [..., 3] in the primaries of `space` ("srgb" or "p3") after the table, in the same.
+    """Display light 0.. [..., 3] in the primaries of `space` (one of `DISPLAY_SPACES`) after the table, in the same.
 
     Light above 1 (an HDR rendition) is scaled into the table's range and back, so that its colour is that of the table
     and its brightness its own.
     """
     wanted = "p3" if cube.space == "p3" else "srgb"
-    to_xyz = {"srgb": cs.SRGB_TO_XYZ, "p3": cs.P3_TO_XYZ}
-    matrix = np.linalg.inv(to_xyz[wanted]) @ to_xyz[space]
+    matrix = np.linalg.inv(cs.DISPLAY_SPACES[wanted]) @ cs.DISPLAY_SPACES[space]
     own = light if wanted == space else light @ matrix.T.astype(np.float32)
     over = np.maximum(own.max(-1, keepdims=True), 1)
     own = own / over

@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 LUMA = cs.REC2020_TO_XYZ[1].astype(np.float32)
 NOISE_GATE = 4.0
 """Detail of this many standard deviations of a pixel is believed by half."""
-OVERSHOOT = 0.05
+OVERSHOOT = 0.12
 """How far beyond the brightest and darkest neighbour a pixel may go, as share of their difference."""
 
 
