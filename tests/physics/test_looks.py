@@ -138,3 +138,35 @@ def test_layers_and_strength() -> None:
 def tone_of_natural() -> look.model.ToneLook:
     assert tone.curve.MID_GREY == 0.18
     return looks.load("natural").tone
+
+
+@pytest.mark.parametrize(("apart_deg", "share"), [(0.0, 1.0), (20.0, 0.5), (-20.0, 0.5), (40.0, 0.0), (90.0, 0.0)])
+def test_a_move_of_a_hue_is_a_raised_cosine(apart_deg: float, share: float) -> None:
+    """By hand: all of it at its hue, half of it half its reach away, nothing beyond; gated by chroma and darkness."""
+    move = {"hue_deg": 264, "width_deg": 40, "turn_deg": -20, "saturation": 0.6, "lightness": -0.1}
+    plain = look.from_document({"colour": {"saturation": 1.0, "density": 0.0, "gamut": 0.98}}, "plain")
+    moved = look.from_document({"hues": [move]}, "moved", plain)
+    hue = np.radians(264 + apart_deg)
+    scene = cs.oklab_to_xyz(np.array([0.6, 0.03 * np.cos(hue), 0.03 * np.sin(hue)])) @ cs.XYZ_TO_REC2020.T
+    chart = np.broadcast_to(scene, (16, 16, 3))
+    before, after = (checks.oklab(checks.shown(chart, one))[8, 8] for one in (plain, moved))
+    chroma, light = np.hypot(*before[1:]), before[0]
+    share *= chroma**2 / (chroma**2 + 0.03**2) * light**2 / (light**2 + 0.1**2)
+    turn = np.degrees(np.arctan2(after[2], after[1]) - np.arctan2(before[2], before[1]))
+    assert (turn + 180) % 360 - 180 == pytest.approx(-20 * share, abs=0.3)
+    assert np.hypot(*after[1:]) / chroma == pytest.approx(1 - 0.4 * share, abs=0.005)
+    assert after[0] - light == pytest.approx(-0.1 * share * 4 * light * (1 - light), abs=0.001)
+
+
+@pytest.mark.parametrize(("stops", "which"), [(-4.0, "shadows"), (1.5, "highlights")])
+def test_chroma_of_shadows_and_highlights(stops: float, which: str) -> None:
+    """By hand: smoothsteps of Oklab lightness, from 0.55 down to 0 and from 0.5 up to 1."""
+    plain = look.from_document({"colour": {"saturation": 1.0, "density": 0.0, "gamut": 0.98}}, "plain")
+    other = look.from_document({"colour": {which: 0.6}}, "other", plain)
+    chart = np.broadcast_to(np.array([1.04, 1.0, 0.97]) * 0.18 * 2.0**stops, (16, 16, 3))
+    before, after = (checks.oklab(checks.shown(chart, one))[8, 8] for one in (plain, other))
+    t = 1 - before[0] / 0.55 if which == "shadows" else (before[0] - 0.5) / 0.5
+    t = float(np.clip(t, 0, 1))
+    wanted = 1 - 0.4 * t * t * (3 - 2 * t)
+    assert 0.1 < t < 1
+    assert np.hypot(*after[1:]) / np.hypot(*before[1:]) == pytest.approx(wanted, abs=0.01)

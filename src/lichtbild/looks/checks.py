@@ -1,6 +1,8 @@
 """What a look promises, measured through the renderer: nine checks, each a number beside its limit.
 
-Truth is the look's own file, by formula (filmic curve, raised cosines, spectra of discs), never what the renderer gave.
+What is expected comes from the look's own file, by the formulas of `moves`, `curve` and `grain` in double precision:
+these checks find what tables, kernel, gates and gamut do to it. That the formulas are the documented ones is tested by
+hand in `tests/physics/test_looks.py`.
 """
 
 from __future__ import annotations
