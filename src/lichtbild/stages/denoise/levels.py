@@ -19,9 +19,9 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
 N_SCALES = 3
-# Limit of the extra strength where fewer frames were averaged than in most of the picture. At 1.2 no block of 32 px loses
-# more than 0.5 dB against a single frame (at 1.25 0.54, at 1.4 0.75), and an island of one frame amid eight keeps twice
-# the noise of its surroundings (at 1.25 1.8 times, at 1.4 1.4 times) instead of three times.
+# Limit of the extra strength where fewer frames were averaged than in most of the picture. At 1.2 no block of 32 px
+# loses over 0.5 dB against a single frame (at 1.25 0.54, at 1.4 0.75), and an island of one frame amid eight keeps
+# twice the noise of its surroundings (at 1.25 1.8 times, at 1.4 1.4 times) instead of three times.
 EVENNESS_LIMIT = 1.2
 # Bounds of the square root's offset.
 OFFSET_BOUNDS = (1e-3, 4.0)
