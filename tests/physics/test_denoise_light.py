@@ -82,8 +82,9 @@ def test_noise_comes_out_even_where_frames_differ_in_number():
     n[60:140, 80:160] = 1
     out = denoise_rgb(frame_of(flat(0.2, 200, 240), rng, n_effective=n), WB).pixels
     patch, around = out[70:130, 90:150].std((0, 1)), out[70:130, 180:].std((0, 1))
-    # Three times the noise went in.
-    assert (patch < 1.8 * around).all()
+    # Three times the noise went in. Twice is what is left where no detail may be lost against a single frame: see
+    # EVENNESS_LIMIT.
+    assert (patch < 2.1 * around).all()
 
 
 def test_the_second_look_finds_structure_in_heavy_noise(monkeypatch):

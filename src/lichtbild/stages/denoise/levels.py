@@ -19,8 +19,10 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
 N_SCALES = 3
-# Limit of the extra strength where fewer frames were averaged than in most of the picture.
-EVENNESS_LIMIT = 1.1
+# Limit of the extra strength where fewer frames were averaged than in most of the picture. At 1.2 no block of 32 px
+# loses over 0.5 dB against a single frame (at 1.25 0.54, at 1.4 0.75), and an island of one frame amid eight keeps
+# twice the noise of its surroundings (at 1.25 1.8 times, at 1.4 1.4 times) instead of three times.
+EVENNESS_LIMIT = 1.2
 # Bounds of the square root's offset.
 OFFSET_BOUNDS = (1e-3, 4.0)
 # Samples of red, green and blue on the Bayer arrays that pictures come of, and the light that noise is judged at.
