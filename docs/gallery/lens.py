@@ -53,13 +53,13 @@ def blur() -> None:
     import lens_quality as lq
     from lichtbild.optics.field import through_focus_mm
 
-    lens = read_lens(ROOT / "tests" / "golden" / "lenses" / "phone_even.json")
+    lens = read_lens(ROOT / "src" / "lichtbild" / "cameras" / "lenses" / "prime_35_f2.json")
     lens = lens.focused(through_focus_mm(lens))
     pixel = 2 * lens.image_radius_mm / math.hypot(*lq.SHAPE)
     field = psf_field(lens, lens.image_radius_mm, pixel / 8, 129, n_radii=6)
     transfer = traced_profile(lens, lq.SHAPE, n_radii=6).transfer
     assert transfer is not None
-    scene, place = lq.scene(), 0.5
+    scene, place = lq.scene(), 0.8
     light = lq.seen(scene, through_pixels(field.at(np.zeros(1), np.array([place * lq.profile_radius(field)]))[0],
                                           field.pitch_mm, pixel, lq.TAPS))  # fmt: skip
     _, raw, quiet = lq.taken(light, 8, 800, 1)

@@ -23,9 +23,17 @@ from lichtbild.stages.deconvolution.lights import near_clipped
 __all__ = ["HALO_PX", "DeconvolutionParams", "Inverse", "deconvolve", "plan"]
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 VERSION = 1
 HALO_PX = 64
 """Rows beyond a band that a band's result depends on."""
+
+# A lens's blur is reduced to this part of itself at the most: more is asking tables what they do not know.
+_LEAST_LEFT = 0.35
+# Sigma, px, of the widest blur that a block can undo by the whole gain: of a wider one light comes from outside.
+_WIDEST_PX = 3.0
+# Sigma times frequency at which a Gaussian leaves a half.
+_SIGMA_HALF = float(np.sqrt(np.log(2) / 2) / np.pi)
 
 # Blocks from one node of the inverse filter to the next: 192 px, over which no lens changes much.
 NODE_BLOCKS = 4
@@ -112,10 +120,26 @@ def plan(
         square = np.sinc(f_y * ratio)[:, None] * np.sinc(f_x * ratio)[None, :]
         lens = np.asarray(lens / np.maximum(square, 0.1), np.complex64)
     size = np.maximum(np.abs(lens), 1e-3)
-    left = np.exp(-2 * (np.pi * settings.finest_px) ** 2 * (f_y[:, None] ** 2 + f_x[None, :] ** 2))
+    own_px = _blur_px(size, f_y, f_x).max(1)[:, None, None, None]  # colours alike, or they would part
+    blur_px = np.maximum(settings.finest_px, _LEAST_LEFT * own_px)
+    most_gain = 1 + (settings.most_gain - 1) * np.minimum(1, _WIDEST_PX / own_px) ** 2
+    left = np.exp(-2 * (np.pi * blur_px) ** 2 * (f_y[:, None] ** 2 + f_x[None, :] ** 2))
     inverse = np.asarray(np.conj(lens) * (left / size ** (1 + settings.amount)), np.complex128)
-    inverse /= np.sqrt(1 + (np.abs(inverse) / settings.most_gain) ** 2) / np.sqrt(1 + settings.most_gain**-2)
+    inverse /= np.sqrt(1 + (np.abs(inverse) / most_gain) ** 2) / np.sqrt(1 + most_gain**-2)
     return Inverse(shape, inverse.astype(np.complex64).reshape(n_y, n_x, *inverse.shape[1:]))
+
+
+def _blur_px(size: npt.NDArray[np.floating], f_y: npt.NDArray[np.float64], f_x: npt.NDArray[np.float64]) -> Doubles:
+    """float64 [P, C]: sigma of the Gaussian that halves the same frequency as the lens does, along the worse axis."""
+    n = f_x.size - 1
+    half = []
+    for line, f in ((size[..., 0, :n], f_x[:n]), (size[..., :n, 0], np.abs(f_y[:n]))):
+        first = np.argmax(line < 0.5, -1)
+        above, below = (np.take_along_axis(line, k[..., None], -1)[..., 0] for k in (np.maximum(first - 1, 0), first))
+        step = f[1] - f[0]
+        at = f[np.maximum(first - 1, 0)] + step * np.clip((above - 0.5) / np.maximum(above - below, 1e-6), 0, 1)
+        half.append(np.where(first > 0, at, 0.5))
+    return np.asarray(_SIGMA_HALF / np.maximum(np.minimum(*half), 1e-3), np.float64)
 
 
 def n_blocks_along(length: int) -> int:
