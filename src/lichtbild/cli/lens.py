@@ -148,6 +148,8 @@ def facts_of(profile: LensProfile) -> dict[str, Any]:
     """What a profile says, as plain data in a photographer's words."""
     import numpy as np
 
+    from lichtbild.lab.sfr_figures import falling
+
     facts: dict[str, Any] = {
         "name": profile.name,
         "source": profile.source,
@@ -170,17 +172,7 @@ def facts_of(profile: LensProfile) -> dict[str, Any]:
         t = profile.transfer
         for name, place in (("middle", 0), ("corner", -1)):
             for direction, k in (("radial", 0), ("tangential", -1)):
-                facts[f"mtf50_{name}_{direction}_cycles_px"] = [
-                    half_height(t.frequencies_px, np.abs(t.transfer[place, c, k])) for c in range(t.n_colours)
-                ]
+                found = [falling(t.frequencies_px, np.abs(t.transfer[place, c, k]), 0.5) for c in range(t.n_colours)]
+                # A lens that leaves more than a half of all that is told: its end.
+                facts[f"mtf50_{name}_{direction}_cycles_px"] = [f or float(t.frequencies_px[-1]) for f in found]
     return facts
-
-
-def half_height(frequencies: Any, size: Any) -> float:
-    """Where a falling curve first comes below a half, by a straight line; its end where it never does."""
-    below = [i for i, value in enumerate(size) if value < 0.5]
-    if not below:
-        return float(frequencies[-1])
-    i = below[0]
-    share = (size[i - 1] - 0.5) / (size[i - 1] - size[i])
-    return float(frequencies[i - 1] + share * (frequencies[i] - frequencies[i - 1]))

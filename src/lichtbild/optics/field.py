@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lichtbild.core.errors import MetadataError
+from lichtbild.core.errors import MetadataError, UsageError
 from lichtbild.optics.aim import ObjectPoint, chief_ray
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.optics.psf import mtf, psf
@@ -56,6 +56,16 @@ class FieldTable:
     def lateral_colour_mm(self) -> Float64:
         """float64 [C, F]: height less that of the middle wavelength."""
         return np.asarray(self.height_mm - self.height_mm[len(self.wavelengths_nm) // 2])
+
+
+def check_covers(lens: Prescription, corner_mm: float, where: str) -> None:
+    """Raise UsageError if a sensor whose corners lie `corner_mm` off its middle is larger than the lens's picture by
+    more than a tenth."""
+    if corner_mm > 1.1 * lens.image_radius_mm:
+        raise UsageError(
+            f"a sensor of {2 * corner_mm:.2f} mm diagonal behind a lens made for {2 * lens.image_radius_mm:.2f} mm",
+            where=where, hint="fewer or smaller pixels, or another lens",
+        )  # fmt: skip
 
 
 def full_angle_deg(lens: Prescription, radius_mm: float, wavelength_nm: float) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lichtbild.core.errors import UsageError
-from lichtbild.optics.field import FieldTable, field_table, through_focus_mm
+from lichtbild.optics.field import FieldTable, check_covers, field_table, through_focus_mm
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.optics.profile import LensProfile, Shading, fitted_terms
 from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, psf_field, transfer_of
@@ -44,13 +43,9 @@ def traced_profile(
     diagonal_px = float(np.hypot(*shape))
     pixel = 2 * lens.image_radius_mm / diagonal_px if pixel_mm is None else pixel_mm
     corner = 0.5 * diagonal_px * pixel
-    if corner > 1.1 * lens.image_radius_mm:
-        raise UsageError(
-            f"a sensor of {2 * corner:.2f} mm diagonal behind a lens made for {2 * lens.image_radius_mm:.2f} mm",
-            where="traced_profile", hint="fewer or smaller pixels, or another lens",
-        )  # fmt: skip
+    check_covers(lens, corner, "traced_profile")
     focused = lens.focused(through_focus_mm(lens))
-    middles = tuple(band.wavelengths_nm[len(band.wavelengths_nm) // 2] for band in bands)
+    middles = tuple(band.middle_nm for band in bands)
     table = field_table(focused, middles, 2 * n_radii, corner * 1.02)
     field = psf_field(focused, corner, pixel / _SAMPLES_PX, 2 * _REACH_PX * _SAMPLES_PX + 1, bands, n_radii)
     thin = paraxial(focused, focused.wavelengths_nm[len(focused.wavelengths_nm) // 2])

@@ -35,6 +35,10 @@ class Band:
     wavelengths_nm: tuple[float, ...]
     weights: tuple[float, ...]
 
+    @property
+    def middle_nm(self) -> float:
+        return self.wavelengths_nm[len(self.wavelengths_nm) // 2]
+
     @classmethod
     def bell(cls, centre_nm: float, sigma_nm: float, n: int = 5) -> Band:
         """A Gaussian band, sampled to two standard deviations."""
@@ -122,8 +126,7 @@ def psf_field(
 def _traced(
     lens: Prescription, radius_mm: float, pitch_mm: float, n: int, bands: Sequence[Band], n_radii: int
 ) -> tuple[Float64, Float64]:
-    middle = bands[len(bands) // 2].wavelengths_nm
-    wave = middle[len(middle) // 2]
+    wave = bands[len(bands) // 2].middle_nm
     # Patterns change faster towards the corner.
     radii = radius_mm * np.linspace(0, 1, n_radii) ** 0.8
     patterns = np.zeros((n_radii, len(bands), n, n))

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lichtbild.core.corrections import Opcode, OpcodeLists, WarpRectilinear2
-from lichtbild.core.errors import UsageError
 from lichtbild.optics.cache import kept
-from lichtbild.optics.field import FieldTable, field_table
+from lichtbild.optics.field import FieldTable, check_covers, field_table
 from lichtbild.optics.lens_file import as_json
 from lichtbild.optics.prescription import Prescription, paraxial
 from lichtbild.optics.psf_field import BLUE, GREEN, RED, Band, PsfField, psf_field, through_pixels
@@ -127,7 +126,7 @@ class TracedLens:
 
     def _out_of_focus(self, spot_px: float) -> tuple[PsfField, int]:
         """Patterns of a lens whose sensor stands elsewhere, and the samples they need."""
-        wave = self.bands[1].wavelengths_nm[len(self.bands[1].wavelengths_nm) // 2]
+        wave = self.bands[1].middle_nm
         behind_mm = spot_px * self.pixel_mm * abs(paraxial(self.prescription, wave).f_number)
         reach_px = self.taps / 4 + 0.5 * abs(spot_px)
         n = 2 * round((reach_px - 0.5) * _PATTERN_SAMPLES_PX) + 1
@@ -182,12 +181,8 @@ def traced_lens(
     About 10 s of processor: 180 patterns, 72 places of the table.
     """
     corner = 0.5 * float(np.hypot(*shape)) * pixel_mm
-    if corner > 1.1 * lens.image_radius_mm:
-        raise UsageError(
-            f"a sensor of {2 * corner:.2f} mm diagonal behind a lens made for {2 * lens.image_radius_mm:.2f} mm",
-            where="traced_lens", hint="fewer or smaller pixels, or another lens",
-        )  # fmt: skip
-    middles = tuple(band.wavelengths_nm[len(band.wavelengths_nm) // 2] for band in bands)
+    check_covers(lens, corner, "traced_lens")
+    middles = tuple(band.middle_nm for band in bands)
     table = _table(lens, middles, 2 * n_radii, corner * 1.02)
     taps = 4 * round(reach_px)
     pitch = pixel_mm / _PATTERN_SAMPLES_PX

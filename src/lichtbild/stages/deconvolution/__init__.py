@@ -183,7 +183,7 @@ def deconvolve(
     -----
     Blocks of 64 px every 48, joined by sine windows over 16 px; in each, a frequency whose power P (over neighbouring
     frequencies) is above the noise N is raised by 1 + (inverse - 1) max(0, 1 - N / P): Wiener's filter with the power
-    as it was found. Cost for 12 MP: 2.5 s of processor time, two thirds of it Fourier transforms (floor: 65 million
+    as it was found. Cost for 12 MP: 1.7 s of processor time, two thirds of it Fourier transforms (floor: 65 million
     samples there and back). Source: Wiener 1949; the smooth remainder is ours.
     """
     frame.require(Domain.CAMERA_RGB)
